@@ -1,0 +1,1 @@
+//! The Rust client: submit changes, watch them, hold a session.

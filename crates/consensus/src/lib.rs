@@ -1,0 +1,1 @@
+//! Agreement on one order of commands: Raft over gRPC.

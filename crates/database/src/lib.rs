@@ -1,0 +1,1 @@
+//! What an agent does inside its database, one adapter an engine.

@@ -1,0 +1,1 @@
+//! The reconciler: what this node owes now, and doing it.

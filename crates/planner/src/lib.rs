@@ -1,0 +1,1 @@
+//! Turns what a person wrote into a plan of steps.

@@ -1,0 +1,1 @@
+//! The Raft log, vote and snapshots on disk.

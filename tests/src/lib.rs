@@ -1,0 +1,1 @@
+//! Cluster, fault and end-to-end tests.
