@@ -1,0 +1,250 @@
+//! Changes: what people submit, and how far each has come.
+
+use crate::engine::Engine;
+use crate::ids::{ChangeId, Timestamp, Version};
+use crate::in_flight::{Measurement, RevertReason};
+use crate::step::{ClientRequirement, Phase, Step};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What a person submits: a name and the planned steps.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spec {
+    /// Unique in the cluster and stable, e.g. `0042_users_email`.
+    pub name: String,
+    /// The engine that the statements are written for.
+    pub engine: Engine,
+    /// One line for people.
+    #[serde(default)]
+    pub description: String,
+    /// In the order in which they run. At least one.
+    pub steps: Vec<Step>,
+    /// A step that waits longer is shown BLOCKED; it is never forced. Milliseconds.
+    #[serde(default = "default_block_deadline_ms")]
+    pub block_deadline_ms: u64,
+}
+
+fn default_block_deadline_ms() -> u64 {
+    15 * 60 * 1_000
+}
+
+/// A submitted change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// Log index of its submission.
+    pub id: ChangeId,
+    /// As submitted.
+    pub name: String,
+    /// As submitted.
+    pub description: String,
+    /// As submitted.
+    pub block_deadline_ms: u64,
+    /// Who submitted it.
+    pub submitted_by: String,
+    /// When.
+    pub submitted_at: Timestamp,
+    /// As submitted, then the reverting steps that a rollback appended.
+    pub steps: Vec<StepRecord>,
+    /// Why it may not move forward, by name of the hold. A change with a hold is paused; reverting goes on.
+    #[serde(default)]
+    pub holds: BTreeMap<String, Hold>,
+}
+
+/// An operator's order not to move a change forward.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// Why.
+    pub reason: String,
+    /// Who placed it.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A step and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepRecord {
+    /// The step.
+    pub step: Step,
+    /// `Some(i)`: this step undoes the settled step at position `i` of the same change.
+    #[serde(default)]
+    pub rollback_of: Option<usize>,
+    /// Who approved it, if it needed that.
+    #[serde(default)]
+    pub approval: Option<Approval>,
+    /// How far it is.
+    pub status: StepStatus,
+    /// What each node reported when it executed: node name to measurement.
+    #[serde(default)]
+    pub measurements: BTreeMap<String, Measurement>,
+}
+
+/// An operator's consent to a step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    /// Who.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// How far a step is. The stage of the step in flight is in [`crate::in_flight::InFlight`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum StepStatus {
+    /// Its turn has not come.
+    Queued,
+    /// Its turn has come; it waits for an operator.
+    AwaitingApproval {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// It is the step in flight.
+    InFlight {
+        /// The version that it makes.
+        version: Version,
+    },
+    /// Every node holds it, every client acknowledged it.
+    Settled {
+        /// The version that it made.
+        version: Version,
+        /// When.
+        at: Timestamp,
+    },
+    /// Undone on every node while it was in flight.
+    Reverted {
+        /// The version that it would have made.
+        version: Version,
+        /// When.
+        at: Timestamp,
+        /// Why.
+        reason: RevertReason,
+    },
+    /// Never started, because the change was cancelled, failed or rolled back.
+    Cancelled,
+    /// Settled, and later undone by a reverting step that settled too.
+    RolledBack {
+        /// The version that it had made.
+        version: Version,
+        /// The version that undid it.
+        by: Version,
+    },
+}
+
+/// The state of a change as a whole, derived from its steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// No step has started.
+    Queued,
+    /// The next step waits for an operator's approval.
+    AwaitingApproval,
+    /// Some steps are done and some are not.
+    Running,
+    /// The step in flight is being undone.
+    Reverting,
+    /// All steps settled.
+    Settled,
+    /// A step was reverted; what came after it was cancelled.
+    Reverted,
+    /// Cancelled before any step was in flight, or between two steps.
+    Cancelled,
+    /// What had settled was undone by a rollback.
+    RolledBack,
+}
+
+impl Status {
+    /// True when nothing more will happen to the change without an operator.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Settled | Self::Reverted | Self::Cancelled | Self::RolledBack)
+    }
+
+    /// As operators read it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::AwaitingApproval => "awaiting_approval",
+            Self::Running => "running",
+            Self::Reverting => "reverting",
+            Self::Settled => "settled",
+            Self::Reverted => "reverted",
+            Self::Cancelled => "cancelled",
+            Self::RolledBack => "rolled_back",
+        }
+    }
+}
+
+impl Change {
+    /// True while an operator holds it.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        !self.holds.is_empty()
+    }
+
+    /// Position of the first step that has not started, if any.
+    #[must_use]
+    pub fn next_step(&self) -> Option<usize> {
+        self.steps.iter().position(|record| {
+            matches!(record.status, StepStatus::Queued | StepStatus::AwaitingApproval { .. })
+        })
+    }
+
+    /// The state of the change as a whole. `reverting` says whether its step in flight is being undone.
+    #[must_use]
+    pub fn status(&self, reverting: bool) -> Status {
+        let any = |wanted: fn(&StepStatus) -> bool| self.steps.iter().any(|s| wanted(&s.status));
+        let is_running = any(|s| matches!(s, StepStatus::InFlight { .. }));
+        let is_queued = any(|s| matches!(s, StepStatus::Queued));
+        if is_running {
+            return if reverting { Status::Reverting } else { Status::Running };
+        }
+        if any(|s| matches!(s, StepStatus::AwaitingApproval { .. })) {
+            return Status::AwaitingApproval;
+        }
+        let is_settled = any(|s| matches!(s, StepStatus::Settled { .. }));
+        let is_rolled_back = any(|s| matches!(s, StepStatus::RolledBack { .. }));
+        let is_reverted = any(|s| matches!(s, StepStatus::Reverted { .. }));
+        if is_queued {
+            let untouched = self.steps.iter().all(|s| s.status == StepStatus::Queued);
+            return if untouched { Status::Queued } else { Status::Running };
+        }
+        match (is_reverted, is_rolled_back, any(|s| matches!(s, StepStatus::Cancelled))) {
+            (true, _, _) => Status::Reverted,
+            (_, true, _) => Status::RolledBack,
+            (_, _, true) => Status::Cancelled,
+            _ if is_settled => Status::Settled,
+            _ => Status::Cancelled,
+        }
+    }
+
+    /// The version that step `index` made, if it settled and was not undone.
+    #[must_use]
+    pub fn settled_version(&self, index: usize) -> Option<Version> {
+        match self.steps.get(index)?.status {
+            StepStatus::Settled { version, .. } => Some(version),
+            _ => None,
+        }
+    }
+}
+
+impl StepRecord {
+    /// The phase that clients are in once this step settled: a rollback of a phase puts them before it.
+    #[must_use]
+    pub fn is_rollback(&self) -> bool {
+        self.rollback_of.is_some()
+    }
+
+    /// True when clients must understand the change to run at this step's version.
+    #[must_use]
+    pub fn requires_understanding(&self) -> bool {
+        !self.is_rollback() && self.step.requires == ClientRequirement::Understands
+    }
+
+    /// True when the step takes a form away that clients could be using.
+    #[must_use]
+    pub fn is_contract(&self) -> bool {
+        self.step.phase == Phase::Contract && !self.is_rollback()
+    }
+}

@@ -1,0 +1,266 @@
+//! Commands: everything that can change the replicated state, one file a family.
+
+mod change;
+mod cluster;
+mod node;
+mod report;
+mod session;
+
+use crate::change::Spec;
+use crate::ids::{ChangeId, NodeId, RequestId, SessionId, Timestamp, Version};
+use crate::in_flight::{Execution, Preparation};
+use crate::node::{Addresses, Candidate, Fingerprint};
+use crate::session::Compatibility;
+use serde::{Deserialize, Serialize};
+
+/// The newest command format that this program can apply. Grows when a command is added or changes its meaning.
+pub const FORMAT: u32 = 1;
+
+/// A command with what the proposing leader added.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamped {
+    /// The leader's time. Apply takes the larger of this and the newest one before.
+    pub at: Timestamp,
+    /// Who asks.
+    pub actor: Actor,
+    /// Makes the command take effect at most once. `None` for commands that are idempotent by themselves (reports, renewals).
+    #[serde(default)]
+    pub request: Option<RequestId>,
+    /// What is asked.
+    pub command: Command,
+}
+
+/// Who asks for a command.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actor {
+    /// For the audit trail, e.g. `deploy-bot` or `node shard-1`.
+    pub name: String,
+    /// What it may do.
+    pub role: Role,
+}
+
+/// What an actor may do. Given by the agent that authenticated it, never by the caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Opens sessions, submits changes.
+    Client,
+    /// An agent of the cluster: reports, expires sessions.
+    Agent,
+    /// Approves, cancels, rolls back, evicts, removes, forces.
+    Operator,
+}
+
+/// Everything that can change the replicated state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Command {
+    /// Makes the cluster, with its first node. Applied once.
+    Bootstrap {
+        /// Random and unique.
+        cluster_id: String,
+        /// The id under which the first agent initialised Raft: no log index can be known before the log is.
+        node: NodeId,
+        /// The first node.
+        candidate: Candidate,
+    },
+    /// Lets nodes join that show a secret with this hash.
+    IssueJoinToken {
+        /// Lower-case hex SHA-256 of the secret.
+        token_hash: String,
+        /// Not accepted later.
+        expires_at: Timestamp,
+    },
+    /// A new node; its id is the log index.
+    JoinNode {
+        /// What it tells of itself.
+        candidate: Candidate,
+        /// Of the secret that it showed.
+        token_hash: String,
+        /// True: takes the place of the node with the same name, whose data directory is lost.
+        replace: bool,
+    },
+    /// An agent came back at other addresses.
+    MoveNode {
+        /// Which.
+        node: NodeId,
+        /// Where it listens now.
+        addresses: Addresses,
+    },
+    /// A node leaves the cluster for good.
+    RemoveNode {
+        /// Its name.
+        node: String,
+        /// Why.
+        reason: String,
+        /// True: even when a gate waits for it.
+        force: bool,
+    },
+    /// A node that was catching up, or quarantined, holds this version and schema.
+    ReportCaughtUp {
+        /// Which.
+        node: NodeId,
+        /// Newest executed version in its ledger.
+        version: Version,
+        /// Of its schema.
+        fingerprint: Fingerprint,
+    },
+    /// A node's schema is not what its version should give.
+    ReportDrift {
+        /// Which.
+        node: NodeId,
+        /// What differs.
+        reason: String,
+    },
+    /// A node's answer to preflight.
+    ReportPreparation {
+        /// Which.
+        node: NodeId,
+        /// Of the step in flight.
+        version: Version,
+        /// The answer.
+        preparation: Preparation,
+    },
+    /// A node executed the step in flight.
+    ReportExecuted {
+        /// Which.
+        node: NodeId,
+        /// Of the step in flight.
+        version: Version,
+        /// What came of it.
+        execution: Execution,
+    },
+    /// A node could not execute the step in flight, and has left no trace of it.
+    ReportExecuteFailed {
+        /// Which.
+        node: NodeId,
+        /// Of the step in flight.
+        version: Version,
+        /// What failed, with names.
+        message: String,
+    },
+    /// A node's database does not hold the version (any more).
+    ReportReverted {
+        /// Which.
+        node: NodeId,
+        /// Of the step in flight.
+        version: Version,
+        /// Of its schema now.
+        fingerprint: Fingerprint,
+    },
+    /// A node could not revert; it goes on trying.
+    ReportRevertFailed {
+        /// Which.
+        node: NodeId,
+        /// Of the step in flight.
+        version: Version,
+        /// What failed, with names.
+        message: String,
+    },
+    /// A person hands in a change.
+    SubmitChange {
+        /// What.
+        spec: Spec,
+    },
+    /// An operator consents to the next step of a change that needs it.
+    ApproveStep {
+        /// Name of the change.
+        change: String,
+    },
+    /// An operator pauses a change.
+    HoldChange {
+        /// Name of the change.
+        change: String,
+        /// Name of the hold, e.g. `operator`.
+        hold: String,
+        /// Why.
+        reason: String,
+    },
+    /// An operator resumes a change.
+    ReleaseChange {
+        /// Name of the change.
+        change: String,
+        /// Name of the hold.
+        hold: String,
+    },
+    /// An operator stops a change: the step in flight is reverted, later ones never start, settled ones stay.
+    CancelChange {
+        /// Name of the change.
+        change: String,
+        /// Why.
+        reason: String,
+    },
+    /// An operator has the settled steps of a finished change undone, by reverting steps that are versions of their own.
+    RollbackChange {
+        /// Name of the change.
+        change: String,
+        /// Why.
+        reason: String,
+    },
+    /// A client asks for a lease; the session's id is the log index.
+    OpenSession {
+        /// The application.
+        app: String,
+        /// The process.
+        instance: String,
+        /// What it can run on.
+        compatibility: Compatibility,
+        /// How long the lease lasts after a renewal, in milliseconds.
+        ttl_ms: u64,
+    },
+    /// A client uses the announced version from now on.
+    Acknowledge {
+        /// Which.
+        session: SessionId,
+        /// The announced version.
+        version: Version,
+    },
+    /// A client is done.
+    CloseSession {
+        /// Which.
+        session: SessionId,
+    },
+    /// The leader's lease keeper saw a lease run out.
+    ExpireSession {
+        /// Which.
+        session: SessionId,
+        /// The counter that the lease keeper saw; the command is void when it has moved.
+        renew_counter: u64,
+    },
+    /// An operator lets a session go: it is not renewed, and gone once its lease has run out.
+    EvictSession {
+        /// Which.
+        session: SessionId,
+        /// Why; the client is told.
+        reason: String,
+        /// True: gone at once. The operator answers for it that the client does not run any more.
+        force: bool,
+    },
+}
+
+/// The answer to an accepted command.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Reply {
+    /// Done; nothing to tell.
+    Done,
+    /// A node joined.
+    Joined {
+        /// Its id.
+        node: NodeId,
+        /// The cluster that it joined.
+        cluster_id: String,
+    },
+    /// A change was accepted.
+    Submitted {
+        /// Its id.
+        change: ChangeId,
+    },
+    /// A session was opened.
+    Opened {
+        /// Its id.
+        session: SessionId,
+        /// The version that the client uses from now on.
+        version: Version,
+    },
+}
