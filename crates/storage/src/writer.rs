@@ -1,0 +1,182 @@
+//! The one thread that writes: it takes what has queued up, makes one atomic batch of it, passes one barrier, writes
+//! the watermark, and only then answers everybody. While it waits for the disk the next batch queues up.
+
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::barrier::Barrier;
+use crate::compaction;
+use crate::digest::Digest;
+use crate::engine::{Batch, guarded};
+use crate::error::Error;
+use crate::head::Head;
+use crate::keys;
+use crate::state::{Change, Request, Shared, Work};
+use crate::watermark::{Watermark, WatermarkFile};
+
+/// No more than this goes into one batch, so that nobody waits for a huge one.
+const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// How long the queue has to be empty before the watermark's own sync is made up.
+const IDLE: Duration = Duration::from_millis(20);
+/// How long that sync may be put off under load.
+const WATERMARK_SYNC_MAX: Duration = Duration::from_secs(1);
+
+/// What the writer thread owns.
+pub(crate) struct Writer {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) barrier: Barrier,
+    pub(crate) watermark: WatermarkFile,
+    /// Number of the last batch.
+    pub(crate) sequence: u64,
+    pub(crate) generation: u64,
+    /// Size of the engine's file at which the live bytes are counted next.
+    pub(crate) inspect_at_bytes: u64,
+    /// When the oldest unsynced watermark was written.
+    pub(crate) unsynced_since: Option<Instant>,
+}
+
+impl Writer {
+    /// Runs until the last handle is gone or a write fails.
+    pub(crate) fn run(mut self) {
+        while let Some(requests) = self.next_group() {
+            match guarded("write a batch", || self.write(&requests)) {
+                Ok(()) => self.answer(requests),
+                Err(error) => return self.stop(requests, &error),
+            }
+        }
+        if let Err(error) = self.watermark.sync() {
+            tracing::warn!(%error, "cannot sync the watermark while closing the store");
+        }
+    }
+
+    /// Waits for work and takes as much as goes into one batch. `None` when the store closes and all is written.
+    fn next_group(&mut self) -> Option<Vec<Request>> {
+        let shared = Arc::clone(&self.shared);
+        let mut state = shared.state();
+        while state.queue.is_empty() {
+            if state.closing {
+                return None;
+            }
+            let Some(since) = self.unsynced_since else {
+                state = shared
+                    .work
+                    .wait(state)
+                    .unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            let (guard, timeout) = shared
+                .work
+                .wait_timeout(state, IDLE)
+                .unwrap_or_else(PoisonError::into_inner);
+            state = guard;
+            if timeout.timed_out() || since.elapsed() > WATERMARK_SYNC_MAX {
+                drop(state);
+                self.sync_watermark();
+                state = shared.state();
+            }
+        }
+        let mut requests = Vec::new();
+        let mut bytes = 0;
+        while bytes < BATCH_BYTES_MAX {
+            let Some(request) = state.queue.pop_front() else {
+                break;
+            };
+            bytes += request.changes.iter().map(Change::bytes).sum::<usize>();
+            requests.push(request);
+        }
+        Some(requests)
+    }
+
+    /// One batch, one barrier, one watermark.
+    fn write(&mut self, requests: &[Request]) -> Result<(), Error> {
+        let Some(last) = requests.last() else {
+            return Ok(());
+        };
+        let database = self.shared.database();
+        let mut batch = Batch::default();
+        for change in requests.iter().flat_map(|request| &request.changes) {
+            change.add_to(&mut batch, &database)?;
+        }
+        let head = Head {
+            sequence: self.sequence + 1,
+            ..last.head.clone()
+        };
+        let record = head.to_record();
+        batch.replace(&database, keys::HEAD, &record)?;
+        batch.apply(&database)?;
+        self.barrier.pass()?;
+        self.watermark.write(Watermark {
+            sequence: head.sequence,
+            head: Digest::of(&[&record]),
+        })?;
+        self.sequence = head.sequence;
+        let since = *self.unsynced_since.get_or_insert_with(Instant::now);
+        if since.elapsed() > WATERMARK_SYNC_MAX {
+            self.sync_watermark();
+        }
+        let forced = requests.iter().any(|request| request.work == Work::Compact);
+        compaction::compact_if_due(self, forced)
+    }
+
+    fn sync_watermark(&mut self) {
+        match self.watermark.sync() {
+            Ok(()) => self.unsynced_since = None,
+            Err(error) => {
+                tracing::warn!(%error, "cannot sync the watermark; trying again later");
+                self.unsynced_since = Some(Instant::now());
+            }
+        }
+    }
+
+    fn answer(&self, requests: Vec<Request>) {
+        let mut state = self.shared.state();
+        for (index, chain) in requests.iter().flat_map(|request| &request.appended) {
+            if let Some(entry) = state
+                .tail
+                .get_mut(index)
+                .filter(|entry| entry.chain == *chain)
+            {
+                entry.durable = true;
+            }
+        }
+        state.trim_tail(self.shared.options.log_cache_bytes);
+        drop(state);
+        for request in requests {
+            // Whoever asked may have gone: the write stands all the same.
+            let _ = request.done.send(Ok(()));
+        }
+    }
+
+    /// After a failed barrier nobody knows what is on disk: everything that waits fails, and so does all that follows.
+    fn stop(&self, requests: Vec<Request>, error: &Error) {
+        tracing::error!(%error, "the store has stopped");
+        if error.damaged() {
+            self.shared.directory.condemn(error);
+        }
+        let mut state = self.shared.state();
+        state.stopped = Some(error.to_string());
+        let waiting: Vec<Request> = requests.into_iter().chain(state.queue.drain(..)).collect();
+        drop(state);
+        for request in waiting {
+            let _ = request.done.send(Err(error.clone()));
+        }
+    }
+}
+
+impl Change {
+    fn bytes(&self) -> usize {
+        match self {
+            Change::Put { record, .. } | Change::Replace { record, .. } => record.len(),
+            Change::Remove { .. } => 0,
+        }
+    }
+
+    fn add_to(&self, batch: &mut Batch, database: &sled::Db) -> Result<(), Error> {
+        match self {
+            Change::Put { key, record } => batch.put(key, record),
+            Change::Replace { key, record } => batch.replace(database, key, record)?,
+            Change::Remove { range } => batch.remove(database, range.clone())?,
+        }
+        Ok(())
+    }
+}
