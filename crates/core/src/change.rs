@@ -186,9 +186,9 @@ impl Change {
     /// Position of the first step that has not started, if any.
     #[must_use]
     pub fn next_step(&self) -> Option<usize> {
-        self.steps.iter().position(|record| {
-            matches!(record.status, StepStatus::Queued | StepStatus::AwaitingApproval { .. })
-        })
+        self.steps
+            .iter()
+            .position(|record| matches!(record.status, StepStatus::Queued | StepStatus::AwaitingApproval { .. }))
     }
 
     /// The state of the change as a whole. `reverting` says whether its step in flight is being undone.
@@ -246,5 +246,53 @@ impl StepRecord {
     #[must_use]
     pub fn is_contract(&self) -> bool {
         self.step.phase == Phase::Contract && !self.is_rollback()
+    }
+}
+
+impl StepRecord {
+    pub(crate) fn queued(step: Step) -> Self {
+        Self { step, rollback_of: None, approval: None, status: StepStatus::Queued, measurements: BTreeMap::new() }
+    }
+
+    /// True when it needs an operator's consent, has not got it, and has not started.
+    #[must_use]
+    pub fn awaits_approval(&self) -> bool {
+        let has_not_started = matches!(self.status, StepStatus::Queued | StepStatus::AwaitingApproval { .. });
+        has_not_started && self.step.needs_approval && self.approval.is_none()
+    }
+
+    /// True when it has not come to its end.
+    #[must_use]
+    pub fn is_unfinished(&self) -> bool {
+        matches!(
+            self.status,
+            StepStatus::Queued | StepStatus::AwaitingApproval { .. } | StepStatus::InFlight { .. }
+        )
+    }
+}
+
+/// How many steps a change may have.
+pub const STEPS_MAX: usize = 500;
+
+/// How long the name of a change may be, in bytes.
+pub const NAME_BYTES_MAX: usize = 100;
+
+impl Spec {
+    /// What is wrong with it, naming the place; `None` if nothing is.
+    #[must_use]
+    pub fn problem(&self) -> Option<String> {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
+        if self.name.is_empty() || self.name.len() > NAME_BYTES_MAX || !self.name.bytes().all(is_plain) {
+            return Some(format!("a name has 1 to {NAME_BYTES_MAX} letters, digits, `_`, `-` or `.`"));
+        }
+        if self.steps.is_empty() || self.steps.len() > STEPS_MAX {
+            return Some(format!("a change has 1 to {STEPS_MAX} steps, this one has {}", self.steps.len()));
+        }
+        let mut names = std::collections::BTreeSet::new();
+        self.steps.iter().enumerate().find_map(|(index, step)| {
+            let problem =
+                if names.insert(&step.name) { step.problem() } else { Some("its name is taken".to_owned()) };
+            problem.map(|problem| format!("step {} (`{}`): {problem}", index + 1, step.name))
+        })
     }
 }

@@ -18,8 +18,6 @@ pub struct InFlight {
     pub base: Version,
     /// When its present stage began.
     pub since: Timestamp,
-    /// The schema that every node had before, as agreed in preflight. Empty until the first Ready.
-    pub base_fingerprint: Option<Fingerprint>,
     /// How far it is.
     pub stage: Stage,
 }
@@ -39,6 +37,8 @@ pub enum Stage {
         confirm: LogIndex,
         /// Nodes that executed.
         executed: BTreeMap<NodeId, Execution>,
+        /// Nodes that could not execute a step that has no revert, with the newest error; they go on trying.
+        failures: BTreeMap<NodeId, Failure>,
     },
     /// All nodes hold the version; clients are told.
     Settling {
@@ -173,10 +173,9 @@ impl std::fmt::Display for RevertReason {
         match self {
             Self::Cancelled { by, reason } => write!(formatter, "cancelled by {by}: {reason}"),
             Self::Failed { node, message } => write!(formatter, "failed on {node}: {message}"),
-            Self::Diverged { node, fingerprint, expected } => write!(
-                formatter,
-                "{node} got schema {fingerprint} where the others have {expected}"
-            ),
+            Self::Diverged { node, fingerprint, expected } => {
+                write!(formatter, "{node} got schema {fingerprint} where the others have {expected}")
+            }
         }
     }
 }

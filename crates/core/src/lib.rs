@@ -1,6 +1,6 @@
 //! The replicated state of a Lockstep cluster and the rules by which it moves.
 //!
-//! State::apply takes one stamped command and returns what happened. It is pure: no clock, no randomness, no
+//! [`State::apply`] takes one stamped command and returns what happened. It is pure: no clock, no randomness, no
 //! environment, no floats, no hash-map order, no I/O. Time enters only as the stamp that the proposing leader put on the
 //! command; identity enters only as the Raft log index of the entry. After every command the [`gate`] runs until nothing more
 //! is enabled, so that a transition never depends on which command came last.
@@ -10,17 +10,27 @@
 
 pub mod audit;
 pub mod change;
+pub mod command;
+mod compatibility;
 pub mod engine;
+pub mod event;
+pub mod gate;
 pub mod holdout;
 pub mod ids;
 pub mod in_flight;
 pub mod node;
 pub mod refusal;
+pub mod request;
 pub mod session;
+pub mod state;
 pub mod step;
 pub mod version;
+mod waiting;
 
+pub use command::{Command, Reply, Stamped};
 pub use engine::Engine;
+pub use event::Event;
 pub use ids::{ChangeId, Fence, LogIndex, NodeId, RequestId, SessionId, Timestamp, Version};
 pub use refusal::Refusal;
+pub use state::{Applied, State};
 pub use step::Step;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Hash of an introspected schema, lower-case hex; equal schemas have equal fingerprints.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Fingerprint(pub String);
 
@@ -68,6 +68,9 @@ pub enum Status {
     CatchingUp {
         /// Since when.
         since: Timestamp,
+        /// True: it took the place of a node whose database clients use, so no gate opens until it is active again.
+        #[serde(default)]
+        holds_gates: bool,
     },
     /// Counts: every gate waits for it.
     Active,

@@ -74,7 +74,9 @@ impl Refusal {
     pub fn class(&self) -> Class {
         match self {
             Self::UnknownChange { .. } | Self::UnknownNode { .. } | Self::UnknownSession { .. } => Class::NotFound,
-            Self::AlreadyBootstrapped { .. } | Self::NameTaken { .. } | Self::RequestReused { .. } => Class::Conflict,
+            Self::AlreadyBootstrapped { .. } | Self::NameTaken { .. } | Self::RequestReused { .. } => {
+                Class::Conflict
+            }
             Self::WrongEngine { .. }
             | Self::InvalidChange { .. }
             | Self::InvalidSession { .. }

@@ -59,3 +59,9 @@ impl Session {
         format!("{}/{}", self.app, self.instance)
     }
 }
+
+/// The shortest lease, in milliseconds: below it a busy client cannot renew in time.
+pub const TTL_MIN_MS: u64 = 1_000;
+
+/// The longest lease, in milliseconds: a dead client holds the next step for that long.
+pub const TTL_MAX_MS: u64 = 60 * 60 * 1_000;

@@ -24,14 +24,8 @@ pub enum Phase {
 
 impl Phase {
     /// All phases, in order.
-    pub const ALL: [Self; 6] = [
-        Self::Expand,
-        Self::Backfill,
-        Self::Validate,
-        Self::SwitchWrites,
-        Self::SwitchReads,
-        Self::Contract,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Expand, Self::Backfill, Self::Validate, Self::SwitchWrites, Self::SwitchReads, Self::Contract];
 
     /// The name as people read and write it, e.g. `switch_reads`.
     #[must_use]
@@ -147,4 +141,54 @@ pub enum ClientRequirement {
     Nothing,
     /// Only clients that understand the change can run at this version (they use its new form when told to).
     Understands,
+}
+
+impl Step {
+    /// What is wrong with it; `None` if nothing is.
+    #[must_use]
+    pub fn problem(&self) -> Option<String> {
+        if self.name.trim().is_empty() {
+            return Some("it has no name".to_owned());
+        }
+        let is_switch = matches!(self.phase, Phase::SwitchWrites | Phase::SwitchReads);
+        let actions = [Some(&self.forward), self.revert.as_ref()];
+        if is_switch && actions.iter().flatten().any(|action| **action != Action::Nothing) {
+            return Some(format!("phase {} carries no statements", self.phase));
+        }
+        actions.iter().flatten().find_map(|action| action.problem())
+    }
+}
+
+impl Action {
+    fn problem(&self) -> Option<String> {
+        match self {
+            Self::Nothing => None,
+            Self::Statements { statements, .. } => statements
+                .iter()
+                .position(|statement| statement.trim().is_empty())
+                .map(|index| format!("statement {} is empty", index + 1))
+                .or_else(|| statements.is_empty().then(|| "it has no statements".to_owned())),
+            Self::Backfill(backfill) => backfill.problem(),
+            Self::Assert { assertions } => assertions.is_empty().then(|| "it asserts nothing".to_owned()),
+        }
+    }
+
+    /// True when it may leave another schema than it found.
+    #[must_use]
+    pub fn changes_schema(&self) -> bool {
+        matches!(self, Self::Statements { .. })
+    }
+}
+
+impl Backfill {
+    fn problem(&self) -> Option<String> {
+        if self.key.is_empty() {
+            return Some("a backfill needs the columns of a unique key".to_owned());
+        }
+        if self.batch_rows_max == 0 {
+            return Some("a batch has at least one row".to_owned());
+        }
+        (self.table.trim().is_empty() || self.set.trim().is_empty())
+            .then(|| "a backfill needs a table and what to set".to_owned())
+    }
 }

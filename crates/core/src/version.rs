@@ -1,6 +1,7 @@
 //! The schema version log: gap-free, append-only, hash-chained.
 
 use crate::ids::{ChangeId, LogIndex, Timestamp, Version};
+use crate::node::Fingerprint;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
@@ -40,6 +41,8 @@ pub enum Outcome {
         at: Timestamp,
         /// Log index of the confirmation under which nodes executed: the fence with which a late node catches up.
         confirm: LogIndex,
+        /// Of the schema that every node then had.
+        fingerprint: Fingerprint,
     },
     /// Undone on every node: no database holds it.
     Reverted {

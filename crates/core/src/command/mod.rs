@@ -4,14 +4,18 @@ mod change;
 mod cluster;
 mod node;
 mod report;
+mod rollback;
 mod session;
 
 use crate::change::Spec;
 use crate::ids::{ChangeId, NodeId, RequestId, SessionId, Timestamp, Version};
 use crate::in_flight::{Execution, Preparation};
 use crate::node::{Addresses, Candidate, Fingerprint};
+use crate::refusal::Refusal;
 use crate::session::Compatibility;
+use crate::state::{Context, State};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 /// The newest command format that this program can apply. Grows when a command is added or changes its meaning.
 pub const FORMAT: u32 = 1;
@@ -263,4 +267,73 @@ pub enum Reply {
         /// The version that the client uses from now on.
         version: Version,
     },
+}
+
+impl Command {
+    /// Lower-case hex SHA-256 of the serialised command.
+    ///
+    /// # Panics
+    ///
+    /// Never: a command holds only text, numbers and lists, which always serialise.
+    #[must_use]
+    pub fn content_hash(&self) -> String {
+        let bytes = serde_json::to_vec(self).expect("a command always serialises");
+        crate::version::hex(&Sha256::digest(bytes))
+    }
+
+    /// Checks the command against the state, then carries it out; a refusal leaves the state as it was.
+    pub(crate) fn apply(&self, state: &mut State, context: &mut Context<'_>) -> Result<Reply, Refusal> {
+        if !matches!(self, Self::Bootstrap { .. }) {
+            state.require_cluster()?;
+        }
+        match self {
+            Self::Bootstrap { cluster_id, node, candidate } => {
+                cluster::bootstrap(state, context, cluster_id, *node, candidate)
+            }
+            Self::IssueJoinToken { token_hash, expires_at } => {
+                cluster::issue_join_token(state, context, token_hash, *expires_at)
+            }
+            Self::JoinNode { candidate, token_hash, replace } => {
+                cluster::join(state, context, candidate, token_hash, *replace)
+            }
+            Self::MoveNode { node, addresses } => node::move_to(state, context, *node, addresses),
+            Self::RemoveNode { node, reason, force } => node::remove(state, context, node, reason, *force),
+            Self::ReportCaughtUp { node, version, fingerprint } => {
+                node::report_caught_up(state, context, *node, *version, fingerprint)
+            }
+            Self::ReportDrift { node, reason } => node::report_drift(state, context, *node, reason),
+            Self::ReportPreparation { node, version, preparation } => {
+                report::preparation(state, context, *node, *version, preparation)
+            }
+            Self::ReportExecuted { node, version, execution } => {
+                report::executed(state, context, *node, *version, execution)
+            }
+            Self::ReportExecuteFailed { node, version, message } => {
+                report::execute_failed(state, context, *node, *version, message)
+            }
+            Self::ReportReverted { node, version, fingerprint } => {
+                report::reverted(state, context, *node, *version, fingerprint)
+            }
+            Self::ReportRevertFailed { node, version, message } => {
+                report::revert_failed(state, context, *node, *version, message)
+            }
+            Self::SubmitChange { spec } => change::submit(state, context, spec),
+            Self::ApproveStep { change } => change::approve(state, context, change),
+            Self::HoldChange { change, hold, reason } => change::hold(state, context, change, hold, reason),
+            Self::ReleaseChange { change, hold } => change::release(state, context, change, hold),
+            Self::CancelChange { change, reason } => change::cancel(state, context, change, reason),
+            Self::RollbackChange { change, reason } => rollback::rollback(state, context, change, reason),
+            Self::OpenSession { app, instance, compatibility, ttl_ms } => {
+                session::open(state, context, app, instance, compatibility, *ttl_ms)
+            }
+            Self::Acknowledge { session, version } => session::acknowledge(state, context, *session, *version),
+            Self::CloseSession { session } => session::close(state, context, *session),
+            Self::ExpireSession { session, renew_counter } => {
+                session::expire(state, context, *session, *renew_counter)
+            }
+            Self::EvictSession { session, reason, force } => {
+                session::evict(state, context, *session, reason, *force)
+            }
+        }
+    }
 }

@@ -1,0 +1,227 @@
+//! The gate: decides, from the state alone, what may happen next. Level-triggered: it asks what *is*, not what changed.
+//!
+//! One question serves both the machine and people: [`holdouts`](State::holdouts) lists whom the present stage waits for. The
+//! stage is left when that list is empty, so nothing can wait for something that an operator does not see.
+
+use crate::change::StepStatus;
+use crate::event::Event;
+use crate::holdout::{Gate, Holdout, Subject};
+use crate::ids::{ChangeId, NodeId, Timestamp, Version};
+use crate::in_flight::{InFlight, RevertReason, Stage};
+use crate::node::Fingerprint;
+use crate::state::{Context, State};
+use crate::version::{Entry, GENESIS_HASH, Outcome};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Moves until nothing more is enabled.
+pub(crate) fn advance(state: &mut State, context: &mut Context<'_>) {
+    while advance_once(state, context) {}
+}
+
+fn advance_once(state: &mut State, context: &mut Context<'_>) -> bool {
+    ask_for_approval(state, context);
+    if state.holdouts().next().is_some() {
+        return false;
+    }
+    match state.in_flight.as_ref().map(|flight| &flight.stage) {
+        None => match state.candidate() {
+            None => return false,
+            Some((change, step)) => start_preparing(state, context, change, step),
+        },
+        Some(Stage::Preparing { .. }) => confirm(state, context),
+        Some(Stage::Executing { .. }) => start_settling(state, context),
+        Some(Stage::Settling { .. }) => settle(state, context),
+        Some(Stage::Reverting { .. }) => finish_reverting(state, context),
+    }
+    true
+}
+
+fn ask_for_approval(state: &mut State, context: &mut Context<'_>) {
+    if state.in_flight.is_some() {
+        return;
+    }
+    let Some((change, step)) = state.candidate() else { return };
+    let since = context.at;
+    let record = state.record_mut(change, step);
+    if record.awaits_approval() && record.status == StepStatus::Queued {
+        record.status = StepStatus::AwaitingApproval { since };
+        context.events.push(Event::ChangeUpdated { change });
+    }
+}
+
+fn start_preparing(state: &mut State, context: &mut Context<'_>, change: ChangeId, step: usize) {
+    let version = Version(state.log.len() as u64 + 1);
+    let mut entry = Entry {
+        version,
+        base: state.version,
+        change,
+        step,
+        step_hash: state.changes[&change].steps[step].step.content_hash(),
+        previous_hash: state.log.last().map_or(GENESIS_HASH, |entry| &entry.hash).to_owned(),
+        hash: String::new(),
+        at: context.at,
+        outcome: Outcome::InFlight,
+    };
+    entry.hash = entry.compute_hash();
+    state.log.push(entry);
+    state.in_flight = Some(InFlight {
+        change,
+        step,
+        version,
+        base: state.version,
+        since: context.at,
+        stage: Stage::Preparing { reports: BTreeMap::new() },
+    });
+    state.set_step(context, StepStatus::InFlight { version }, "preparing");
+}
+
+fn confirm(state: &mut State, context: &mut Context<'_>) {
+    let confirm = context.index;
+    enter(state, context, Stage::Executing { confirm, executed: BTreeMap::new(), failures: BTreeMap::new() });
+}
+
+fn start_settling(state: &mut State, context: &mut Context<'_>) {
+    let owing = state.sessions.keys().copied().collect();
+    if let Some(InFlight { stage: Stage::Executing { confirm, .. }, version, .. }) = state.in_flight {
+        enter(state, context, Stage::Settling { confirm, owing });
+        context.events.push(Event::Announced { version });
+    }
+}
+
+/// Undoes the step in flight. Before its confirmation no node has executed, so there is nothing to wait for.
+pub(crate) fn start_reverting(state: &mut State, context: &mut Context<'_>, reason: RevertReason) {
+    let Some(flight) = &state.in_flight else { return };
+    let base = flight.base;
+    let (owing, reverted): (BTreeSet<_>, BTreeSet<_>) = match flight.stage {
+        Stage::Preparing { .. } => (BTreeSet::new(), state.nodes.keys().copied().collect()),
+        Stage::Settling { .. } => (state.sessions.keys().copied().collect(), BTreeSet::new()),
+        _ => (BTreeSet::new(), BTreeSet::new()),
+    };
+    let was_announced = !owing.is_empty();
+    let fence = context.index;
+    enter(state, context, Stage::Reverting { fence, reason, owing, reverted, failures: BTreeMap::new() });
+    if was_announced {
+        context.events.push(Event::Announced { version: base });
+    }
+}
+
+fn enter(state: &mut State, context: &mut Context<'_>, stage: Stage) {
+    let Some(flight) = &mut state.in_flight else { return };
+    flight.stage = stage;
+    flight.since = context.at;
+    context.events.push(Event::StepMoved {
+        change: flight.change,
+        step: flight.step,
+        version: flight.version,
+        to: flight.stage.name().to_owned(),
+    });
+}
+
+fn settle(state: &mut State, context: &mut Context<'_>) {
+    let Some(InFlight { stage: Stage::Settling { confirm, .. }, change, step, version, .. }) = state.in_flight
+    else {
+        return;
+    };
+    let fingerprint = fingerprint_at(state, version).expect("a settling version is held by an active node");
+    let at = context.at;
+    state.set_step(context, StepStatus::Settled { version, at }, "settled");
+    if let Some(entry) = state.log.last_mut() {
+        entry.outcome = Outcome::Settled { at, confirm, fingerprint };
+    }
+    state.version = version;
+    state.in_flight = None;
+    let record = state.changes[&change].steps[step].rollback_of;
+    if let Some(undone) = record.and_then(|index| Some((index, state.changes[&change].settled_version(index)?))) {
+        let (index, made) = undone;
+        state.record_mut(change, index).status = StepStatus::RolledBack { version: made, by: version };
+    }
+}
+
+fn finish_reverting(state: &mut State, context: &mut Context<'_>) {
+    let Some(InFlight { stage: Stage::Reverting { reason, .. }, change, step, version, .. }) = &state.in_flight
+    else {
+        return;
+    };
+    let (change, step, version, reason, at) = (*change, *step, *version, reason.clone(), context.at);
+    state.set_step(context, StepStatus::Reverted { version, at, reason }, "reverted");
+    if let Some(entry) = state.log.last_mut() {
+        entry.outcome = Outcome::Reverted { at };
+    }
+    state.in_flight = None;
+    // A forward step that fails leaves the rollback of the settled ones to go on; a reverting step that fails stops it all.
+    let was_rollback = state.changes[&change].steps[step].is_rollback();
+    for record in &mut state.change_mut(change).steps {
+        let has_not_started = matches!(record.status, StepStatus::Queued | StepStatus::AwaitingApproval { .. });
+        if has_not_started && (was_rollback || !record.is_rollback()) {
+            record.status = StepStatus::Cancelled;
+        }
+    }
+}
+
+/// True when the step in flight can be undone after its confirmation.
+pub(crate) fn is_reversible(state: &State) -> bool {
+    state.record_in_flight().is_some_and(|record| record.step.revert.is_some())
+}
+
+/// The schema that a node must have at `version`: as settled, or, for the version in flight, as it must become.
+pub(crate) fn fingerprint_at(state: &State, version: Version) -> Option<Fingerprint> {
+    let Some(flight) = state.in_flight.as_ref().filter(|flight| flight.version == version) else {
+        return state.expected_fingerprint(version).cloned();
+    };
+    let record = state.record_in_flight()?;
+    if !record.step.forward.changes_schema() {
+        return state.expected_fingerprint(flight.base).cloned();
+    }
+    let undone = record.rollback_of.and_then(|index| state.changes[&flight.change].settled_version(index));
+    if let Some(entry) = undone.and_then(|version| state.entry(version)) {
+        return state.expected_fingerprint(entry.base).cloned();
+    }
+    // What the first node got is what all must get.
+    let mut holders = state.nodes.values().filter(|node| node.is_active() && node.version == version);
+    holders.next().map(|node| node.fingerprint.clone())
+}
+
+/// What a gate now waits for from this node, in words.
+pub(crate) fn node_holdouts(state: &State, id: NodeId) -> Vec<String> {
+    let is_it = |holdout: &Holdout| holdout.subject == Subject::Node(id);
+    state.holdouts().filter(is_it).map(|holdout| format!("{} ({})", holdout.name, holdout.reason)).collect()
+}
+
+impl State {
+    /// The change and step whose turn it is when no step is in flight: changes run in the order of their submission.
+    pub(crate) fn candidate(&self) -> Option<(ChangeId, usize)> {
+        self.changes.values().find_map(|change| Some((change.id, change.next_step()?)))
+    }
+
+    /// What the cluster waits for now; `None` when there is nothing to do.
+    #[must_use]
+    pub fn gate(&self) -> Option<Gate> {
+        let (id, step, version, stage, since) = self.present_stage()?;
+        let change = &self.changes[&id];
+        Some(Gate {
+            change: id,
+            change_name: change.name.clone(),
+            step,
+            step_name: change.steps[step].step.name.clone(),
+            version,
+            stage,
+            since,
+            blocked_at: Timestamp(since.0.saturating_add(change.block_deadline_ms)),
+            holdouts: self.holdouts().collect(),
+        })
+    }
+
+    fn present_stage(&self) -> Option<(ChangeId, usize, Option<Version>, String, Timestamp)> {
+        if let Some(flight) = &self.in_flight {
+            let stage = flight.stage.name().to_owned();
+            return Some((flight.change, flight.step, Some(flight.version), stage, flight.since));
+        }
+        let (id, step) = self.candidate()?;
+        let change = &self.changes[&id];
+        let (stage, since) = match change.steps[step].status {
+            StepStatus::AwaitingApproval { since } => ("awaiting_approval", since),
+            _ => ("queued", change.submitted_at),
+        };
+        Some((id, step, None, stage.to_owned(), since))
+    }
+}
