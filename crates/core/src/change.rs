@@ -20,12 +20,12 @@ pub struct Spec {
     /// In the order in which they run. At least one.
     pub steps: Vec<Step>,
     /// A step that waits longer is shown BLOCKED; it is never forced. Milliseconds.
-    #[serde(default = "default_block_deadline_ms")]
+    #[serde(default = "block_deadline_default_ms")]
     pub block_deadline_ms: u64,
 }
 
-fn default_block_deadline_ms() -> u64 {
-    15 * 60 * 1_000
+fn block_deadline_default_ms() -> u64 {
+    Spec::BLOCK_DEADLINE_DEFAULT_MS
 }
 
 /// A submitted change.
@@ -278,6 +278,9 @@ pub const STEPS_MAX: usize = 500;
 pub const NAME_BYTES_MAX: usize = 100;
 
 impl Spec {
+    /// How long a step may wait before it is shown BLOCKED, when the change does not say: 15 minutes.
+    pub const BLOCK_DEADLINE_DEFAULT_MS: u64 = 15 * 60 * 1_000;
+
     /// What is wrong with it, naming the place; `None` if nothing is.
     #[must_use]
     pub fn problem(&self) -> Option<String> {
