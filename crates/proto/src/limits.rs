@@ -1,4 +1,5 @@
 //! Limits of the public services, shared by servers and clients so that the two ends agree. tonic sets none of these by itself.
+//! How long a lease may be is a rule of core: [`lockstep_core::session::TTL_MIN_MS`] and its neighbour.
 
 use std::time::Duration;
 
@@ -50,12 +51,6 @@ pub const PAGE_SIZE_DEFAULT: u32 = 100;
 /// Items on a page at most.
 pub const PAGE_SIZE_MAX: u32 = 1_000;
 
-/// Shortest lease, in milliseconds. Renewals go out every third of it; below this, an ordinary pause of a process ends leases.
-pub const TTL_MS_MIN: u64 = 1_000;
-
-/// Longest lease, in milliseconds: a crashed client can block a change for twice this.
-pub const TTL_MS_MAX: u64 = 600_000;
-
 /// How far the clocks of leader and client may drift apart within one lease, in percent of it. The client stops that much
 /// earlier, the leader waits that much longer. Ordinary quartz drifts by less than 0.1 %; a slewing NTP client by 0.05 %.
 pub const LEASE_DRIFT_PERCENT: u32 = 10;
@@ -76,11 +71,7 @@ pub const JOIN_SECRET_CHARS_MIN: usize = 32;
 /// The number of items that a page has when `page_size` was asked for.
 #[must_use]
 pub fn page_size(asked: u32) -> usize {
-    let size = if asked == 0 {
-        PAGE_SIZE_DEFAULT
-    } else {
-        asked.min(PAGE_SIZE_MAX)
-    };
+    let size = if asked == 0 { PAGE_SIZE_DEFAULT } else { asked.min(PAGE_SIZE_MAX) };
     size as usize
 }
 

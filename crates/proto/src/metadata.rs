@@ -37,10 +37,7 @@ impl Caller {
                 value.set_sensitive(true);
                 value
             });
-        Ok(Self {
-            actor: value("actor name", actor.to_owned())?,
-            authorization,
-        })
+        Ok(Self { actor: value("actor name", actor.to_owned())?, authorization })
     }
 
     /// Adds name and token to a request's metadata.
@@ -55,11 +52,7 @@ impl Caller {
 /// The name under which the caller acts; `None` when it gave none.
 #[must_use]
 pub fn actor(metadata: &MetadataMap) -> Option<&str> {
-    metadata
-        .get(ACTOR)?
-        .to_str()
-        .ok()
-        .filter(|name| !name.is_empty())
+    metadata.get(ACTOR)?.to_str().ok().filter(|name| !name.is_empty())
 }
 
 /// The operator token that the caller showed, if any. Compare it in constant time.
@@ -77,15 +70,10 @@ mod tests {
     #[test]
     fn caller_is_read_back() {
         let mut metadata = MetadataMap::new();
-        Caller::new("deploy-bot", Some("secret"))
-            .unwrap()
-            .attach(&mut metadata);
+        Caller::new("deploy-bot", Some("secret")).unwrap().attach(&mut metadata);
         assert_eq!(actor(&metadata), Some("deploy-bot"));
         assert_eq!(operator_token(&metadata), Some("secret"));
-        assert!(
-            !format!("{metadata:?}").contains("secret"),
-            "a token must not be printed"
-        );
+        assert!(!format!("{metadata:?}").contains("secret"), "a token must not be printed");
     }
 
     #[test]

@@ -77,29 +77,19 @@ impl Problem {
         let details = status.get_error_details();
         let info = details.error_info().filter(|info| info.domain == DOMAIN);
         let reason = info.map(|info| info.reason.clone()).unwrap_or_default();
-        let holdouts = details
-            .precondition_failure()
-            .map(|failure| &failure.violations[..]);
-        let fields = details
-            .bad_request()
-            .map(|request| &request.field_violations[..]);
+        let holdouts = details.precondition_failure().map(|failure| &failure.violations[..]);
+        let fields = details.bad_request().map(|request| &request.field_violations[..]);
         Self {
             kind: kind(&reason, status.code()),
             reason,
             message: message(status),
-            metadata: info
-                .map(|info| info.metadata.clone().into_iter().collect())
-                .unwrap_or_default(),
+            metadata: info.map(|info| info.metadata.clone().into_iter().collect()).unwrap_or_default(),
             holdouts: holdouts
                 .unwrap_or_default()
                 .iter()
                 .map(|v| Violation::new(&v.subject, &v.description))
                 .collect(),
-            fields: fields
-                .unwrap_or_default()
-                .iter()
-                .map(|v| Violation::new(&v.field, &v.description))
-                .collect(),
+            fields: fields.unwrap_or_default().iter().map(|v| Violation::new(&v.field, &v.description)).collect(),
         }
     }
 
@@ -126,11 +116,7 @@ impl Problem {
     pub fn retryable(&self) -> bool {
         matches!(
             self.kind,
-            Kind::NotLeader
-                | Kind::NoQuorum
-                | Kind::Overloaded
-                | Kind::Unreachable
-                | Kind::OutcomeUnknown
+            Kind::NotLeader | Kind::NoQuorum | Kind::Overloaded | Kind::Unreachable | Kind::OutcomeUnknown
         )
     }
 
@@ -138,9 +124,7 @@ impl Problem {
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         match self.kind {
-            Kind::Unreachable | Kind::OutcomeUnknown | Kind::Internal | Kind::Unsupported => {
-                Outcome::Unknown
-            }
+            Kind::Unreachable | Kind::OutcomeUnknown | Kind::Internal | Kind::Unsupported => Outcome::Unknown,
             _ => Outcome::Failed,
         }
     }
@@ -148,10 +132,7 @@ impl Problem {
 
 impl Violation {
     fn new(subject: &str, description: &str) -> Self {
-        Self {
-            subject: subject.to_owned(),
-            description: description.to_owned(),
-        }
+        Self { subject: subject.to_owned(), description: description.to_owned() }
     }
 }
 
@@ -159,11 +140,7 @@ impl fmt::Display for Problem {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.message)?;
         for holdout in &self.holdouts {
-            write!(
-                formatter,
-                "\n  waits for {}: {}",
-                holdout.subject, holdout.description
-            )?;
+            write!(formatter, "\n  waits for {}: {}", holdout.subject, holdout.description)?;
         }
         Ok(())
     }
@@ -213,9 +190,5 @@ fn message(status: &Status) -> String {
         }
         cause = error.source();
     }
-    if text.is_empty() {
-        format!("{:?}: {}", status.code(), status.code().description())
-    } else {
-        text
-    }
+    if text.is_empty() { format!("{:?}: {}", status.code(), status.code().description()) } else { text }
 }

@@ -40,8 +40,7 @@ pub fn from_refusal(refusal: &Refusal) -> Status {
         Refusal::NeedsForce { holdouts, .. } => holdouts,
         _ => &[],
     };
-    let violation =
-        |name: &String| PreconditionViolation::new("HOLDOUT", name, "the gate waits for it");
+    let violation = |name: &String| PreconditionViolation::new("HOLDOUT", name, "the gate waits for it");
     refused(refusal, names.iter().map(violation).collect())
 }
 
@@ -72,9 +71,7 @@ pub fn not_leader(leader: Option<&str>) -> Status {
     let details = described(Reason::NotLeader.name(), metadata.into_iter().collect());
     let message = match leader {
         Some(address) => format!("this agent is not the leader; ask the agent at {address}"),
-        None => {
-            "this agent is not the leader and knows none; ask another agent, or again".to_owned()
-        }
+        None => "this agent is not the leader and knows none; ask another agent, or again".to_owned(),
     };
     status(Code::Unavailable, &message, details)
 }
@@ -106,11 +103,7 @@ pub fn overloaded(message: &str) -> Status {
 /// The agent is stopping; nothing was done.
 #[must_use]
 pub fn stopping() -> Status {
-    plain(
-        Code::Unavailable,
-        Reason::Stopping,
-        "this agent is stopping; ask another one",
-    )
+    plain(Code::Unavailable, Reason::Stopping, "this agent is stopping; ask another one")
 }
 
 /// The agent cannot go on; its log says more.
@@ -134,13 +127,8 @@ fn fields(refusal: &Refusal) -> (String, HashMap<String, String>) {
     let Ok(Value::Object(mut fields)) = serde_json::to_value(refusal) else {
         unreachable!("a refusal serialises as an object: it is an internally tagged enum");
     };
-    let kind = fields
-        .remove("kind")
-        .map(|kind| text(&kind))
-        .unwrap_or_default();
-    let metadata = fields
-        .iter()
-        .map(|(name, value)| (name.clone(), cut(&text(value), STATUS_DETAIL_CHARS_MAX)));
+    let kind = fields.remove("kind").map(|kind| text(&kind)).unwrap_or_default();
+    let metadata = fields.iter().map(|(name, value)| (name.clone(), cut(&text(value), STATUS_DETAIL_CHARS_MAX)));
     (kind.to_ascii_uppercase(), metadata.collect())
 }
 

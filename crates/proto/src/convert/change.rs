@@ -1,8 +1,6 @@
 //! Changes, as submitted and as they became.
 
-use super::{
-    Error, enumeration, list, map, optional, position, present, required, same_variants, unmap,
-};
+use super::{Error, enumeration, list, map, optional, position, present, required, same_variants, unmap};
 use crate::{v1, view};
 use lockstep_core::change::{Approval, Change, Hold, Spec, Status, StepRecord, StepStatus};
 use lockstep_core::{ChangeId, LogIndex, NodeId, SessionId, Timestamp, Version};
@@ -101,11 +99,7 @@ impl TryFrom<v1::Change> for view::Change {
 
 impl From<Hold> for v1::Hold {
     fn from(hold: Hold) -> Self {
-        Self {
-            reason: hold.reason,
-            by: hold.by,
-            at_ms: hold.at.0,
-        }
+        Self { reason: hold.reason, by: hold.by, at_ms: hold.at.0 }
     }
 }
 
@@ -113,11 +107,7 @@ impl TryFrom<v1::Hold> for Hold {
     type Error = Error;
 
     fn try_from(hold: v1::Hold) -> Result<Self, Error> {
-        Ok(Self {
-            reason: hold.reason,
-            by: hold.by,
-            at: Timestamp(hold.at_ms),
-        })
+        Ok(Self { reason: hold.reason, by: hold.by, at: Timestamp(hold.at_ms) })
     }
 }
 
@@ -126,9 +116,7 @@ impl From<StepRecord> for v1::StepRecord {
         Self {
             step: Some(record.step.into()),
             rollback_of: record.rollback_of.map(position),
-            approval: record
-                .approval
-                .map(|Approval { by, at }| v1::Approval { by, at_ms: at.0 }),
+            approval: record.approval.map(|Approval { by, at }| v1::Approval { by, at_ms: at.0 }),
             status: Some(record.status.into()),
             measurements: unmap(record.measurements, |name| name),
         }
@@ -142,10 +130,7 @@ impl TryFrom<v1::StepRecord> for StepRecord {
         Ok(Self {
             step: required("step", record.step)?,
             rollback_of: record.rollback_of.map(|index| index as usize),
-            approval: record.approval.map(|v1::Approval { by, at_ms }| Approval {
-                by,
-                at: Timestamp(at_ms),
-            }),
+            approval: record.approval.map(|v1::Approval { by, at_ms }| Approval { by, at: Timestamp(at_ms) }),
             status: required("status", record.status)?,
             measurements: map("measurements", record.measurements, |name| name)?,
         })
@@ -154,39 +139,26 @@ impl TryFrom<v1::StepRecord> for StepRecord {
 
 impl From<StepStatus> for v1::StepStatus {
     fn from(status: StepStatus) -> Self {
-        let bare = |state: v1::StepState| Self {
-            state: state.into(),
-            ..Self::default()
-        };
-        let with = |state, version: Version| Self {
-            version: Some(version.0),
-            ..bare(state)
-        };
+        let bare = |state: v1::StepState| Self { state: state.into(), ..Self::default() };
+        let with = |state, version: Version| Self { version: Some(version.0), ..bare(state) };
         match status {
             StepStatus::Queued => bare(v1::StepState::Queued),
-            StepStatus::AwaitingApproval { since } => Self {
-                at_ms: Some(since.0),
-                ..bare(v1::StepState::AwaitingApproval)
-            },
+            StepStatus::AwaitingApproval { since } => {
+                Self { at_ms: Some(since.0), ..bare(v1::StepState::AwaitingApproval) }
+            }
             StepStatus::InFlight { version } => with(v1::StepState::InFlight, version),
-            StepStatus::Settled { version, at } => Self {
-                at_ms: Some(at.0),
-                ..with(v1::StepState::Settled, version)
-            },
-            StepStatus::Reverted {
-                version,
-                at,
-                reason,
-            } => Self {
+            StepStatus::Settled { version, at } => {
+                Self { at_ms: Some(at.0), ..with(v1::StepState::Settled, version) }
+            }
+            StepStatus::Reverted { version, at, reason } => Self {
                 at_ms: Some(at.0),
                 revert_reason: Some(reason.into()),
                 ..with(v1::StepState::Reverted, version)
             },
             StepStatus::Cancelled => bare(v1::StepState::Cancelled),
-            StepStatus::RolledBack { version, by } => Self {
-                rolled_back_by: Some(by.0),
-                ..with(v1::StepState::RolledBack, version)
-            },
+            StepStatus::RolledBack { version, by } => {
+                Self { rolled_back_by: Some(by.0), ..with(v1::StepState::RolledBack, version) }
+            }
         }
     }
 }
@@ -201,13 +173,8 @@ impl TryFrom<v1::StepStatus> for StepStatus {
             v1::StepState::Unspecified => return Err(Error::new("state", "is not set")),
             v1::StepState::Queued => Self::Queued,
             v1::StepState::AwaitingApproval => Self::AwaitingApproval { since: at()? },
-            v1::StepState::InFlight => Self::InFlight {
-                version: version()?,
-            },
-            v1::StepState::Settled => Self::Settled {
-                version: version()?,
-                at: at()?,
-            },
+            v1::StepState::InFlight => Self::InFlight { version: version()? },
+            v1::StepState::Settled => Self::Settled { version: version()?, at: at()? },
             v1::StepState::Reverted => Self::Reverted {
                 version: version()?,
                 at: at()?,

@@ -7,24 +7,16 @@ use lockstep_core::node::{Addresses, Fingerprint, Node, Role, Status};
 use lockstep_core::{LogIndex, NodeId, Timestamp, Version};
 
 same_variants!(v1::NodeRole, Role, Primary, Replica);
-same_variants!(
-    v1::Health,
-    view::Health,
-    Healthy,
-    Degraded,
-    Unreachable,
-    Unknown
-);
+same_variants!(v1::Health, view::Health, Healthy, Degraded, Unreachable, Unknown);
 same_variants!(v1::RaftRole, view::RaftRole, Voter, Learner);
 
 impl From<Node> for v1::Node {
     fn from(node: Node) -> Self {
+        let holds_gates = matches!(node.status, Status::CatchingUp { holds_gates: true, .. });
         let (state, reason, since) = match node.status {
-            Status::CatchingUp { since } => (v1::NodeState::CatchingUp, String::new(), Some(since)),
+            Status::CatchingUp { since, .. } => (v1::NodeState::CatchingUp, String::new(), Some(since)),
             Status::Active => (v1::NodeState::Active, String::new(), None),
-            Status::Quarantined { reason, since } => {
-                (v1::NodeState::Quarantined, reason, Some(since))
-            }
+            Status::Quarantined { reason, since } => (v1::NodeState::Quarantined, reason, Some(since)),
         };
         Self {
             id: node.id.0,
@@ -39,6 +31,7 @@ impl From<Node> for v1::Node {
             version: node.version.0,
             fingerprint: node.fingerprint.0,
             joined_at_ms: node.joined_at.0,
+            holds_gates,
         }
     }
 }
@@ -50,21 +43,15 @@ impl TryFrom<v1::Node> for Node {
         let since = || present("state_since_ms", node.state_since_ms).map(Timestamp);
         let status = match node.state() {
             v1::NodeState::Unspecified => return Err(Error::new("state", "is not set")),
-            v1::NodeState::CatchingUp => Status::CatchingUp { since: since()? },
+            v1::NodeState::CatchingUp => Status::CatchingUp { since: since()?, holds_gates: node.holds_gates },
             v1::NodeState::Active => Status::Active,
-            v1::NodeState::Quarantined => Status::Quarantined {
-                since: since()?,
-                reason: node.state_reason,
-            },
+            v1::NodeState::Quarantined => Status::Quarantined { since: since()?, reason: node.state_reason },
         };
         Ok(Self {
             id: NodeId(node.id),
             name: node.name,
             role: enumeration::<v1::NodeRole, _>("role", node.role)?,
-            addresses: Addresses {
-                peer: node.peer_address,
-                client: node.client_address,
-            },
+            addresses: Addresses { peer: node.peer_address, client: node.client_address },
             database_id: node.database_id,
             status,
             version: Version(node.version),
@@ -76,9 +63,7 @@ impl TryFrom<v1::Node> for Node {
 
 impl From<view::Member> for v1::Member {
     fn from(member: view::Member) -> Self {
-        let raft_role = member
-            .raft_role
-            .map_or(v1::RaftRole::Unspecified, v1::RaftRole::from);
+        let raft_role = member.raft_role.map_or(v1::RaftRole::Unspecified, v1::RaftRole::from);
         Self {
             node: Some(member.node.into()),
             raft_role: raft_role.into(),
@@ -159,11 +144,7 @@ impl TryFrom<v1::ClusterStatus> for view::ClusterStatus {
 
 impl From<view::Warning> for v1::Warning {
     fn from(warning: view::Warning) -> Self {
-        Self {
-            kind: warning.kind,
-            message: warning.message,
-            remedy: warning.remedy,
-        }
+        Self { kind: warning.kind, message: warning.message, remedy: warning.remedy }
     }
 }
 
@@ -171,11 +152,7 @@ impl TryFrom<v1::Warning> for view::Warning {
     type Error = Error;
 
     fn try_from(warning: v1::Warning) -> Result<Self, Error> {
-        Ok(Self {
-            kind: warning.kind,
-            message: warning.message,
-            remedy: warning.remedy,
-        })
+        Ok(Self { kind: warning.kind, message: warning.message, remedy: warning.remedy })
     }
 }
 

@@ -19,7 +19,6 @@ impl From<InFlight> for v1::InFlight {
             version: in_flight.version.0,
             base_version: in_flight.base.0,
             since_ms: in_flight.since.0,
-            base_fingerprint: in_flight.base_fingerprint.map(|fingerprint| fingerprint.0),
             stage: Some(in_flight.stage.into()),
         }
     }
@@ -35,7 +34,6 @@ impl TryFrom<v1::InFlight> for InFlight {
             version: Version(in_flight.version),
             base: Version(in_flight.base_version),
             since: Timestamp(in_flight.since_ms),
-            base_fingerprint: in_flight.base_fingerprint.map(Fingerprint),
             stage: required("stage", in_flight.stage)?,
         })
     }
@@ -43,28 +41,20 @@ impl TryFrom<v1::InFlight> for InFlight {
 
 impl From<Stage> for MessageStage {
     fn from(stage: Stage) -> Self {
-        let sessions = |owing: std::collections::BTreeSet<SessionId>| {
-            owing.into_iter().map(|id| id.0).collect()
-        };
+        let sessions = |owing: std::collections::BTreeSet<SessionId>| owing.into_iter().map(|id| id.0).collect();
         match stage {
-            Stage::Preparing { reports } => Self::Preparing(v1::PreparingStage {
-                reports: unmap(reports, |id: NodeId| id.0),
-            }),
-            Stage::Executing { confirm, executed } => Self::Executing(v1::ExecutingStage {
+            Stage::Preparing { reports } => {
+                Self::Preparing(v1::PreparingStage { reports: unmap(reports, |id: NodeId| id.0) })
+            }
+            Stage::Executing { confirm, executed, failures } => Self::Executing(v1::ExecutingStage {
                 confirm_index: confirm.0,
                 executed: unmap(executed, |id: NodeId| id.0),
+                failures: unmap(failures, |id: NodeId| id.0),
             }),
-            Stage::Settling { confirm, owing } => Self::Settling(v1::SettlingStage {
-                confirm_index: confirm.0,
-                owing_session_ids: sessions(owing),
-            }),
-            Stage::Reverting {
-                fence,
-                reason,
-                owing,
-                reverted,
-                failures,
-            } => Self::Reverting(v1::RevertingStage {
+            Stage::Settling { confirm, owing } => {
+                Self::Settling(v1::SettlingStage { confirm_index: confirm.0, owing_session_ids: sessions(owing) })
+            }
+            Stage::Reverting { fence, reason, owing, reverted, failures } => Self::Reverting(v1::RevertingStage {
                 fence: fence.0,
                 reason: Some(reason.into()),
                 owing_session_ids: sessions(owing),
@@ -81,17 +71,15 @@ impl TryFrom<MessageStage> for Stage {
     fn try_from(stage: MessageStage) -> Result<Self, Error> {
         let sessions = |ids: Vec<u64>| ids.into_iter().map(SessionId).collect();
         Ok(match stage {
-            MessageStage::Preparing(stage) => Self::Preparing {
-                reports: map("reports", stage.reports, NodeId)?,
-            },
+            MessageStage::Preparing(stage) => Self::Preparing { reports: map("reports", stage.reports, NodeId)? },
             MessageStage::Executing(stage) => Self::Executing {
                 confirm: LogIndex(stage.confirm_index),
                 executed: map("executed", stage.executed, NodeId)?,
+                failures: map("failures", stage.failures, NodeId)?,
             },
-            MessageStage::Settling(stage) => Self::Settling {
-                confirm: LogIndex(stage.confirm_index),
-                owing: sessions(stage.owing_session_ids),
-            },
+            MessageStage::Settling(stage) => {
+                Self::Settling { confirm: LogIndex(stage.confirm_index), owing: sessions(stage.owing_session_ids) }
+            }
             MessageStage::Reverting(stage) => Self::Reverting {
                 fence: LogIndex(stage.fence),
                 reason: required("reason", stage.reason)?,
@@ -106,17 +94,13 @@ impl TryFrom<MessageStage> for Stage {
 impl From<Preparation> for v1::Preparation {
     fn from(preparation: Preparation) -> Self {
         let answer = match preparation {
-            Preparation::Ready { fingerprint } => Answer::Ready(v1::Ready {
-                fingerprint: fingerprint.0,
-            }),
+            Preparation::Ready { fingerprint } => Answer::Ready(v1::Ready { fingerprint: fingerprint.0 }),
             Preparation::NotReady { obstacles, since } => Answer::NotReady(v1::NotReady {
                 obstacles: obstacles.into_iter().map(Into::into).collect(),
                 since_ms: since.0,
             }),
         };
-        Self {
-            answer: Some(answer),
-        }
+        Self { answer: Some(answer) }
     }
 }
 
@@ -125,9 +109,7 @@ impl TryFrom<v1::Preparation> for Preparation {
 
     fn try_from(preparation: v1::Preparation) -> Result<Self, Error> {
         Ok(match present("answer", preparation.answer)? {
-            Answer::Ready(ready) => Self::Ready {
-                fingerprint: Fingerprint(ready.fingerprint),
-            },
+            Answer::Ready(ready) => Self::Ready { fingerprint: Fingerprint(ready.fingerprint) },
             Answer::NotReady(answer) => Self::NotReady {
                 obstacles: list("not_ready.obstacles", answer.obstacles)?,
                 since: Timestamp(answer.since_ms),
@@ -138,11 +120,7 @@ impl TryFrom<v1::Preparation> for Preparation {
 
 impl From<Obstacle> for v1::Obstacle {
     fn from(obstacle: Obstacle) -> Self {
-        Self {
-            kind: obstacle.kind,
-            message: obstacle.message,
-            remedy: obstacle.remedy,
-        }
+        Self { kind: obstacle.kind, message: obstacle.message, remedy: obstacle.remedy }
     }
 }
 
@@ -150,20 +128,13 @@ impl TryFrom<v1::Obstacle> for Obstacle {
     type Error = Error;
 
     fn try_from(obstacle: v1::Obstacle) -> Result<Self, Error> {
-        Ok(Self {
-            kind: obstacle.kind,
-            message: obstacle.message,
-            remedy: obstacle.remedy,
-        })
+        Ok(Self { kind: obstacle.kind, message: obstacle.message, remedy: obstacle.remedy })
     }
 }
 
 impl From<Execution> for v1::Execution {
     fn from(execution: Execution) -> Self {
-        Self {
-            fingerprint: execution.fingerprint.0,
-            measurement: Some(execution.measurement.into()),
-        }
+        Self { fingerprint: execution.fingerprint.0, measurement: Some(execution.measurement.into()) }
     }
 }
 
@@ -208,10 +179,7 @@ impl TryFrom<v1::Measurement> for Measurement {
 
 impl From<Failure> for v1::Failure {
     fn from(failure: Failure) -> Self {
-        Self {
-            message: failure.message,
-            at_ms: failure.at.0,
-        }
+        Self { message: failure.message, at_ms: failure.at.0 }
     }
 }
 
@@ -219,28 +187,18 @@ impl TryFrom<v1::Failure> for Failure {
     type Error = Error;
 
     fn try_from(failure: v1::Failure) -> Result<Self, Error> {
-        Ok(Self {
-            message: failure.message,
-            at: Timestamp(failure.at_ms),
-        })
+        Ok(Self { message: failure.message, at: Timestamp(failure.at_ms) })
     }
 }
 
 impl From<RevertReason> for v1::RevertReason {
     fn from(reason: RevertReason) -> Self {
         let kind = match reason {
-            RevertReason::Cancelled { by, reason } => {
-                ReasonKind::Cancelled(v1::CancelledReason { by, reason })
+            RevertReason::Cancelled { by, reason } => ReasonKind::Cancelled(v1::CancelledReason { by, reason }),
+            RevertReason::Failed { node, message } => {
+                ReasonKind::Failed(v1::FailedReason { node_name: node, message })
             }
-            RevertReason::Failed { node, message } => ReasonKind::Failed(v1::FailedReason {
-                node_name: node,
-                message,
-            }),
-            RevertReason::Diverged {
-                node,
-                fingerprint,
-                expected,
-            } => ReasonKind::Diverged(v1::DivergedReason {
+            RevertReason::Diverged { node, fingerprint, expected } => ReasonKind::Diverged(v1::DivergedReason {
                 node_name: node,
                 fingerprint: fingerprint.0,
                 expected_fingerprint: expected.0,
@@ -255,14 +213,8 @@ impl TryFrom<v1::RevertReason> for RevertReason {
 
     fn try_from(reason: v1::RevertReason) -> Result<Self, Error> {
         Ok(match present("kind", reason.kind)? {
-            ReasonKind::Cancelled(reason) => Self::Cancelled {
-                by: reason.by,
-                reason: reason.reason,
-            },
-            ReasonKind::Failed(reason) => Self::Failed {
-                node: reason.node_name,
-                message: reason.message,
-            },
+            ReasonKind::Cancelled(reason) => Self::Cancelled { by: reason.by, reason: reason.reason },
+            ReasonKind::Failed(reason) => Self::Failed { node: reason.node_name, message: reason.message },
             ReasonKind::Diverged(reason) => Self::Diverged {
                 node: reason.node_name,
                 fingerprint: Fingerprint(reason.fingerprint),

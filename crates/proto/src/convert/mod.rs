@@ -24,19 +24,13 @@ pub struct Error {
 impl Error {
     /// An error in a field.
     pub fn new(field: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self {
-            field: field.into(),
-            problem: problem.into(),
-        }
+        Self { field: field.into(), problem: problem.into() }
     }
 
     /// The same error, seen from the message that holds the failing one in `field`.
     #[must_use]
     pub fn within(self, field: &str) -> Self {
-        Self {
-            field: format!("{field}.{}", self.field),
-            problem: self.problem,
-        }
+        Self { field: format!("{field}.{}", self.field), problem: self.problem }
     }
 }
 
@@ -45,10 +39,7 @@ impl Error {
 /// # Errors
 ///
 /// When it is not set, or cannot be what it says.
-pub fn required<M, T: TryFrom<M, Error = Error>>(
-    field: &str,
-    value: Option<M>,
-) -> Result<T, Error> {
+pub fn required<M, T: TryFrom<M, Error = Error>>(field: &str, value: Option<M>) -> Result<T, Error> {
     optional(field, value)?.ok_or_else(|| Error::new(field, "is not set"))
 }
 
@@ -57,14 +48,8 @@ pub fn required<M, T: TryFrom<M, Error = Error>>(
 /// # Errors
 ///
 /// When it is set and cannot be what it says.
-pub fn optional<M, T: TryFrom<M, Error = Error>>(
-    field: &str,
-    value: Option<M>,
-) -> Result<Option<T>, Error> {
-    value
-        .map(T::try_from)
-        .transpose()
-        .map_err(|error| error.within(field))
+pub fn optional<M, T: TryFrom<M, Error = Error>>(field: &str, value: Option<M>) -> Result<Option<T>, Error> {
+    value.map(T::try_from).transpose().map_err(|error| error.within(field))
 }
 
 /// The values of a repeated message field.
@@ -73,9 +58,8 @@ pub fn optional<M, T: TryFrom<M, Error = Error>>(
 ///
 /// When one of them cannot be what it says; the error names its position.
 pub fn list<M, T: TryFrom<M, Error = Error>>(field: &str, values: Vec<M>) -> Result<Vec<T>, Error> {
-    let item = |(index, value)| {
-        T::try_from(value).map_err(|error: Error| error.within(&format!("{field}[{index}]")))
-    };
+    let item =
+        |(index, value)| T::try_from(value).map_err(|error: Error| error.within(&format!("{field}[{index}]")));
     values.into_iter().enumerate().map(item).collect()
 }
 
@@ -86,11 +70,7 @@ pub fn page_token(token: String) -> Option<String> {
 }
 
 /// A map field with converted keys and values.
-fn map<K, M, J, T>(
-    field: &str,
-    values: BTreeMap<K, M>,
-    key: fn(K) -> J,
-) -> Result<BTreeMap<J, T>, Error>
+fn map<K, M, J, T>(field: &str, values: BTreeMap<K, M>, key: fn(K) -> J) -> Result<BTreeMap<J, T>, Error>
 where
     K: Ord + std::fmt::Display,
     J: Ord,
@@ -98,19 +78,14 @@ where
 {
     let entry = |(name, value)| {
         let path = format!("{field}[{name}]");
-        T::try_from(value)
-            .map(|value| (key(name), value))
-            .map_err(|error: Error| error.within(&path))
+        T::try_from(value).map(|value| (key(name), value)).map_err(|error: Error| error.within(&path))
     };
     values.into_iter().map(entry).collect()
 }
 
 /// A map field as a message has it.
 fn unmap<K: Ord, T, J: Ord, M: From<T>>(values: BTreeMap<K, T>, key: fn(K) -> J) -> BTreeMap<J, M> {
-    values
-        .into_iter()
-        .map(|(name, value)| (key(name), M::from(value)))
-        .collect()
+    values.into_iter().map(|(name, value)| (key(name), M::from(value))).collect()
 }
 
 /// The value of an enum field: `M` is the message enum, `T` core's.
@@ -119,8 +94,7 @@ where
     M: TryFrom<i32>,
     T: TryFrom<M, Error = Error>,
 {
-    let known = M::try_from(number)
-        .map_err(|_| Error::new(field, format!("has the unknown value {number}")))?;
+    let known = M::try_from(number).map_err(|_| Error::new(field, format!("has the unknown value {number}")))?;
     T::try_from(known).map_err(|error| Error::new(field, error.problem))
 }
 

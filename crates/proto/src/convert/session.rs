@@ -31,11 +31,7 @@ impl TryFrom<v1::Compatibility> for Compatibility {
 
 impl From<Eviction> for v1::Eviction {
     fn from(eviction: Eviction) -> Self {
-        Self {
-            reason: eviction.reason,
-            by: eviction.by,
-            at_ms: eviction.at.0,
-        }
+        Self { reason: eviction.reason, by: eviction.by, at_ms: eviction.at.0 }
     }
 }
 
@@ -43,11 +39,7 @@ impl TryFrom<v1::Eviction> for Eviction {
     type Error = Error;
 
     fn try_from(eviction: v1::Eviction) -> Result<Self, Error> {
-        Ok(Self {
-            reason: eviction.reason,
-            by: eviction.by,
-            at: Timestamp(eviction.at_ms),
-        })
+        Ok(Self { reason: eviction.reason, by: eviction.by, at: Timestamp(eviction.at_ms) })
     }
 }
 
@@ -85,11 +77,7 @@ impl TryFrom<v1::Session> for view::Session {
             renew_counter: message.renew_counter,
             eviction: optional("eviction", message.eviction)?,
         };
-        Ok(Self {
-            session,
-            remaining_ms: message.remaining_ms,
-            owed_version: message.owed_version.map(Version),
-        })
+        Ok(Self { session, remaining_ms: message.remaining_ms, owed_version: message.owed_version.map(Version) })
     }
 }
 

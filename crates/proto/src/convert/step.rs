@@ -7,16 +7,7 @@ use lockstep_core::Engine;
 use lockstep_core::step::{Action, Assertion, Backfill, ClientRequirement, Phase, Step};
 
 same_variants!(v1::Engine, Engine, Sqlite, Postgres);
-same_variants!(
-    v1::Phase,
-    Phase,
-    Expand,
-    Backfill,
-    Validate,
-    SwitchWrites,
-    SwitchReads,
-    Contract
-);
+same_variants!(v1::Phase, Phase, Expand, Backfill, Validate, SwitchWrites, SwitchReads, Contract);
 
 impl From<ClientRequirement> for v1::ClientRequirement {
     fn from(value: ClientRequirement) -> Self {
@@ -64,10 +55,7 @@ impl TryFrom<v1::Step> for Step {
             revert: optional("revert", step.revert)?,
             preconditions: list("preconditions", step.preconditions)?,
             targets: step.targets,
-            requires: enumeration::<v1::ClientRequirement, _>(
-                "client_requirement",
-                step.client_requirement,
-            )?,
+            requires: enumeration::<v1::ClientRequirement, _>("client_requirement", step.client_requirement)?,
             needs_approval: step.needs_approval,
         })
     }
@@ -77,13 +65,9 @@ impl From<Action> for v1::Action {
     fn from(action: Action) -> Self {
         let kind = match action {
             Action::Nothing => Kind::Nothing(v1::NothingAction {}),
-            Action::Statements {
-                statements,
-                transactional,
-            } => Kind::Statements(v1::StatementsAction {
-                statements,
-                transactional,
-            }),
+            Action::Statements { statements, transactional } => {
+                Kind::Statements(v1::StatementsAction { statements, transactional })
+            }
             Action::Backfill(backfill) => Kind::Backfill(backfill.into()),
             Action::Assert { assertions } => Kind::Assertions(v1::AssertionsAction {
                 assertions: assertions.into_iter().map(Into::into).collect(),
@@ -97,25 +81,16 @@ impl TryFrom<v1::Action> for Action {
     type Error = Error;
 
     fn try_from(action: v1::Action) -> Result<Self, Error> {
-        Ok(
-            match action
-                .kind
-                .ok_or_else(|| Error::new("kind", "is not set"))?
-            {
-                Kind::Nothing(v1::NothingAction {}) => Self::Nothing,
-                Kind::Statements(v1::StatementsAction {
-                    statements,
-                    transactional,
-                }) => Self::Statements {
-                    statements,
-                    transactional,
-                },
-                Kind::Backfill(backfill) => Self::Backfill(backfill.into()),
-                Kind::Assertions(v1::AssertionsAction { assertions }) => Self::Assert {
-                    assertions: list("assertions.assertions", assertions)?,
-                },
-            },
-        )
+        Ok(match action.kind.ok_or_else(|| Error::new("kind", "is not set"))? {
+            Kind::Nothing(v1::NothingAction {}) => Self::Nothing,
+            Kind::Statements(v1::StatementsAction { statements, transactional }) => {
+                Self::Statements { statements, transactional }
+            }
+            Kind::Backfill(backfill) => Self::Backfill(backfill.into()),
+            Kind::Assertions(v1::AssertionsAction { assertions }) => {
+                Self::Assert { assertions: list("assertions.assertions", assertions)? }
+            }
+        })
     }
 }
 
@@ -145,10 +120,7 @@ impl From<v1::BackfillAction> for Backfill {
 
 impl From<Assertion> for v1::Assertion {
     fn from(assertion: Assertion) -> Self {
-        Self {
-            name: assertion.name,
-            violations_query: assertion.violations_query,
-        }
+        Self { name: assertion.name, violations_query: assertion.violations_query }
     }
 }
 
@@ -156,9 +128,6 @@ impl TryFrom<v1::Assertion> for Assertion {
     type Error = Error;
 
     fn try_from(assertion: v1::Assertion) -> Result<Self, Error> {
-        Ok(Self {
-            name: assertion.name,
-            violations_query: assertion.violations_query,
-        })
+        Ok(Self { name: assertion.name, violations_query: assertion.violations_query })
     }
 }

@@ -2,19 +2,21 @@
 
 use super::{Error, enumeration, position, present};
 use crate::{v1, view};
+use lockstep_core::node::Fingerprint;
 use lockstep_core::version::{Entry, Outcome};
 use lockstep_core::{ChangeId, LogIndex, Timestamp, Version};
 
 impl From<view::Version> for v1::Version {
     fn from(view: view::Version) -> Self {
         let entry = view.entry;
-        let (state, decided_at, confirm) = match entry.outcome {
+        let (state, decided_at, settled) = match entry.outcome {
             Outcome::InFlight => (v1::VersionState::InFlight, None, None),
-            Outcome::Settled { at, confirm } => {
-                (v1::VersionState::Settled, Some(at), Some(confirm))
+            Outcome::Settled { at, confirm, fingerprint } => {
+                (v1::VersionState::Settled, Some(at), Some((confirm, fingerprint)))
             }
             Outcome::Reverted { at } => (v1::VersionState::Reverted, Some(at), None),
         };
+        let (confirm, fingerprint) = settled.unzip();
         Self {
             version: entry.version.0,
             base_version: entry.base.0,
@@ -27,6 +29,7 @@ impl From<view::Version> for v1::Version {
             state: state.into(),
             decided_at_ms: decided_at.map(|at| at.0),
             confirm_index: confirm.map(|index| index.0),
+            fingerprint: fingerprint.map(|fingerprint: Fingerprint| fingerprint.0),
             change_name: view.change_name,
             step_name: view.step_name,
             phase: v1::Phase::from(view.phase).into(),
@@ -67,6 +70,7 @@ fn outcome(message: &v1::Version) -> Result<Outcome, Error> {
         v1::VersionState::Settled => Outcome::Settled {
             at: at()?,
             confirm: LogIndex(present("confirm_index", message.confirm_index)?),
+            fingerprint: Fingerprint(present("fingerprint", message.fingerprint.clone())?),
         },
         v1::VersionState::Reverted => Outcome::Reverted { at: at()? },
     })

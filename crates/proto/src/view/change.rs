@@ -102,8 +102,7 @@ impl ChangeSummary {
     /// The line of a change. `reverting` says whether its step in flight is being undone.
     #[must_use]
     pub fn of(change: &change::Change, reverting: bool) -> Self {
-        let is_settled =
-            |record: &&change::StepRecord| matches!(record.status, StepStatus::Settled { .. });
+        let is_settled = |record: &&change::StepRecord| matches!(record.status, StepStatus::Settled { .. });
         Self {
             id: change.id,
             name: change.name.clone(),
