@@ -168,7 +168,6 @@ impl Error {
                 action,
                 reason: source.to_string(),
             },
-            sled::Error::Unsupported(reason) => Error::Engine { action, reason },
             other => Error::damage(
                 format!("the storage engine failed to {action}: {other}"),
                 "the engine's files",

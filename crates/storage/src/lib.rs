@@ -29,6 +29,8 @@ mod digest;
 mod directory;
 mod engine;
 mod error;
+#[cfg(test)]
+mod golden;
 mod head;
 mod identity;
 mod keys;
