@@ -1,0 +1,95 @@
+//! What an agent asks of its database: execute or revert one version.
+
+use crate::ledger::State;
+use lockstep_core::step::Action;
+use lockstep_core::{Fence, Version};
+use std::time::Duration;
+
+/// One version to execute or to revert.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// Which.
+    pub version: Version,
+    /// The version on which it builds: executing demands that it is the ledger's head.
+    pub base: Version,
+    /// [`lockstep_core::version::Entry::hash`] of it.
+    pub hash: String,
+    /// Its step's name.
+    pub step_name: String,
+    /// What to do.
+    pub action: Action,
+    /// The decision under which it is done.
+    pub fence: Fence,
+    /// To or fro.
+    pub kind: Kind,
+    /// How long to wait for what.
+    pub patience: Patience,
+}
+
+/// To or fro.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Execute: afterwards the database holds the version.
+    Forward,
+    /// Revert: afterwards it does not.
+    Revert,
+}
+
+impl Kind {
+    /// As it is stored.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Forward => "forward",
+            Self::Revert => "revert",
+        }
+    }
+
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        [Self::Forward, Self::Revert]
+            .into_iter()
+            .find(|kind| kind.name() == name)
+    }
+
+    /// What the ledger says once it is done.
+    pub(crate) fn done(self) -> State {
+        match self {
+            Self::Forward => State::Executed,
+            Self::Revert => State::Reverted,
+        }
+    }
+}
+
+/// How long a job waits for what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// Waiting for one lock. Short: everything that queues behind the waiting statement waits as long.
+    pub lock_timeout: Duration,
+    /// Trying again for locks, over all attempts of one transaction.
+    pub deadline: Duration,
+    /// What one batch of a backfill should take.
+    pub batch_target: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            lock_timeout: Duration::from_millis(100),
+            deadline: Duration::from_secs(60),
+            batch_target: Duration::from_millis(100),
+        }
+    }
+}
+
+/// How far a job is. Soft state: what counts is in the ledger.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Rows that finished batches went through.
+    pub rows_done: u64,
+    /// How many there may be in all, by the engine's own estimate.
+    pub rows_total_estimate: Option<u64>,
+    /// Finished batches.
+    pub batches: u64,
+    /// Attempts so far that ended because a lock was not to be had.
+    pub lock_timeouts: u32,
+}

@@ -1,0 +1,319 @@
+//! Keyset batches, each its own transaction together with its cursor.
+
+use super::execute::{Run, claim_row};
+use super::ledger::{self, Reached};
+use super::session::Here;
+use crate::batch_size::BatchSize;
+use crate::error::Error;
+use crate::ledger::State;
+use crate::retry::milliseconds;
+use crate::statement::quote;
+use lockstep_core::in_flight::Measurement;
+use lockstep_core::step::Backfill;
+use rusqlite::types::{ToSql, ToSqlOutput, Value};
+use rusqlite::{OptionalExtension, params_from_iter};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A batch holds the write lock of the whole file: shorter than on engines that lock rows.
+const BATCH_TARGET_MAX: Duration = Duration::from_millis(25);
+
+/// One column of a key, kept so that nothing is lost on the way through text.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum KeyValue {
+    Integer(i64),
+    /// The bits of the number.
+    Real(u64),
+    Text(String),
+    Blob(Vec<u8>),
+}
+
+impl KeyValue {
+    fn of(value: Value) -> Option<Self> {
+        match value {
+            Value::Null => None,
+            Value::Integer(number) => Some(Self::Integer(number)),
+            Value::Real(number) => Some(Self::Real(number.to_bits())),
+            Value::Text(text) => Some(Self::Text(text)),
+            Value::Blob(bytes) => Some(Self::Blob(bytes)),
+        }
+    }
+}
+
+impl ToSql for KeyValue {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(match self {
+            Self::Integer(number) => ToSqlOutput::from(*number),
+            Self::Real(bits) => ToSqlOutput::from(f64::from_bits(*bits)),
+            Self::Text(text) => ToSqlOutput::from(text.as_str()),
+            Self::Blob(bytes) => ToSqlOutput::from(bytes.as_slice()),
+        })
+    }
+}
+
+/// Where a batch ends.
+#[derive(Clone)]
+struct End {
+    key: Vec<KeyValue>,
+    rows: u64,
+}
+
+/// Runs the batches that are left.
+pub(super) async fn run(run: &mut Run<'_>, backfill: &Backfill) -> Result<Measurement, Error> {
+    check(run, backfill)?;
+    let started = Instant::now();
+    let Some(mut reached) = claim_row(run).await? else {
+        return Ok(run.measurement(0, 0));
+    };
+    let backfill = Arc::new(backfill.clone());
+    let rows_total_estimate = look(run, Arc::clone(&backfill), prepare).await?;
+    let mut size = BatchSize::new(
+        backfill.batch_rows_max,
+        run.job.patience.batch_target.min(BATCH_TARGET_MAX),
+    );
+    loop {
+        run.progress.send_modify(|progress| {
+            progress.rows_done = reached.rows_done;
+            progress.batches = reached.batches;
+            progress.rows_total_estimate = rows_total_estimate;
+        });
+        let batch_started = Instant::now();
+        let (next, last) = batch(run, &backfill, reached, size.rows()).await?;
+        reached = next;
+        if last {
+            break;
+        }
+        let took = batch_started.elapsed();
+        size.observe(took);
+        give_way(run, took).await?;
+    }
+    let duration_ms = milliseconds(started.elapsed());
+    Ok(Measurement {
+        duration_ms,
+        ..run.measurement(reached.rows_written, reached.batches)
+    })
+}
+
+/// Other writers poll for the lock: without a pause between two batches they would hardly ever find it free.
+async fn give_way(run: &mut Run<'_>, took: Duration) -> Result<(), Error> {
+    let pause = took.clamp(Duration::from_millis(1), Duration::from_millis(100));
+    tokio::select! {
+        () = tokio::time::sleep(pause) => Ok(()),
+        () = run.cancel.cancelled() => {
+            Err(Error::Cancelled { database: run.session.place().to_owned(), what: run.job.step_name.clone() })
+        }
+    }
+}
+
+fn check(run: &Run<'_>, backfill: &Backfill) -> Result<(), Error> {
+    let reason = if backfill.key.is_empty() {
+        "a backfill needs the columns of a key"
+    } else if backfill.batch_rows_max == 0 {
+        "`batch_rows_max` must be at least 1"
+    } else {
+        return Ok(());
+    };
+    Err(Error::InvalidAction {
+        step: run.job.step_name.clone(),
+        reason: reason.to_owned(),
+    })
+}
+
+async fn look<T: Send + 'static>(
+    run: &mut Run<'_>,
+    backfill: Arc<Backfill>,
+    work: impl FnOnce(&Here<'_>, &Backfill, &str) -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let step = run.job.step_name.clone();
+    run.session
+        .read_or_cancel(run.cancel, move |here| work(here, &backfill, &step))
+        .await
+}
+
+/// Refuses a key that can hold NULL (a row without a key is in no batch); an estimate of the rows.
+fn prepare(here: &Here<'_>, backfill: &Backfill, step: &str) -> Result<Option<u64>, Error> {
+    for column in &backfill.key {
+        let sql = format!(
+            "SELECT 1 FROM {} WHERE {} IS NULL LIMIT 1",
+            backfill.table,
+            quote(column)
+        );
+        let null = here.connection.query_row(&sql, (), |_| Ok(())).optional();
+        if null.map_err(|error| here.meaning(&sql, &error))?.is_some() {
+            return Err(Error::InvalidAction {
+                step: step.to_owned(),
+                reason: format!(
+                    "key column `{column}` of {} holds NULL; choose a key without",
+                    backfill.table
+                ),
+            });
+        }
+    }
+    Ok(estimate(here, &backfill.table))
+}
+
+/// The span of row ids: cheap, and exact for a table without gaps.
+fn estimate(here: &Here<'_>, table: &str) -> Option<u64> {
+    let sql = format!("SELECT max(rowid) - min(rowid) + 1 FROM {table}");
+    let span: Option<i64> = here.connection.query_row(&sql, (), |row| row.get(0)).ok()?;
+    Some(span.and_then(|span| u64::try_from(span).ok()).unwrap_or(0))
+}
+
+/// One batch; true when it was the last.
+async fn batch(
+    run: &mut Run<'_>,
+    backfill: &Arc<Backfill>,
+    reached: Reached,
+    rows: u32,
+) -> Result<(Reached, bool), Error> {
+    let start = cursor_of(run, &reached)?;
+    let after = start.clone();
+    // The end of the batch is found before the write lock is taken: finding it may read pages from disk.
+    let end = look(run, Arc::clone(backfill), move |here, backfill, step| {
+        find_end(here, backfill, step, &after, rows)
+    })
+    .await?;
+    let last = end.as_ref().is_none_or(|end| end.rows < u64::from(rows));
+    let backfill = Arc::clone(backfill);
+    run.attempts.next_transaction();
+    let next = run
+        .write(move |here, job| {
+            ledger::check_fence(here, job.fence)?;
+            let mut next = reached.clone();
+            if let Some(end) = &end {
+                next.rows_written += update(here, &backfill, &start, &end.key)?;
+                next.rows_done += end.rows;
+                next.batches += 1;
+                next.cursor = Some(cursor_text(&end.key));
+            }
+            let state = if last {
+                job.kind.done()
+            } else {
+                State::Claimed
+            };
+            ledger::write(here, job, state, &next)?;
+            Ok(next)
+        })
+        .await?;
+    Ok((next, last))
+}
+
+fn cursor_of(run: &Run<'_>, reached: &Reached) -> Result<Vec<KeyValue>, Error> {
+    let Some(text) = &reached.cursor else {
+        return Ok(Vec::new());
+    };
+    serde_json::from_str(text).map_err(|error| Error::DamagedLedger {
+        database: run.session.place().to_owned(),
+        reason: format!(
+            "the cursor of version {} is not readable: {error}",
+            run.job.version
+        ),
+    })
+}
+
+fn cursor_text(key: &[KeyValue]) -> String {
+    serde_json::to_string(key).expect("numbers and texts always serialise")
+}
+
+fn find_end(
+    here: &Here<'_>,
+    backfill: &Backfill,
+    step: &str,
+    after: &[KeyValue],
+    rows: u32,
+) -> Result<Option<End>, Error> {
+    let key = columns(&backfill.key);
+    let backwards = backfill
+        .key
+        .iter()
+        .map(|column| format!("{} DESC", quote(column)))
+        .collect::<Vec<_>>()
+        .join(", ");
+    let beyond = if after.is_empty() {
+        String::new()
+    } else {
+        format!("WHERE ({key}) > ({})", places(after.len(), 0))
+    };
+    let sql = format!(
+        "WITH batch AS (SELECT {key} FROM {} {beyond} ORDER BY {key} LIMIT {rows})
+         SELECT {key}, count(*) OVER () FROM batch ORDER BY {backwards} LIMIT 1",
+        backfill.table
+    );
+    let width = backfill.key.len();
+    let found = here
+        .connection
+        .prepare_cached(&sql)
+        .and_then(|mut statement| {
+            statement
+                .query_row(params_from_iter(after), |row| {
+                    let values = (0..width)
+                        .map(|column| row.get(column))
+                        .collect::<rusqlite::Result<Vec<Value>>>()?;
+                    Ok((values, row.get::<_, i64>(width)?))
+                })
+                .optional()
+        });
+    let Some((values, rows)) = found.map_err(|error| here.meaning(&sql, &error))? else {
+        return Ok(None);
+    };
+    let key: Option<Vec<KeyValue>> = values.into_iter().map(KeyValue::of).collect();
+    let key = key.ok_or_else(|| Error::InvalidAction {
+        step: step.to_owned(),
+        reason: format!(
+            "a key column of {} holds NULL; choose a key without",
+            backfill.table
+        ),
+    })?;
+    Ok(Some(End {
+        key,
+        rows: u64::try_from(rows).unwrap_or(0),
+    }))
+}
+
+fn update(
+    here: &Here<'_>,
+    backfill: &Backfill,
+    after: &[KeyValue],
+    until: &[KeyValue],
+) -> Result<u64, Error> {
+    let key = columns(&backfill.key);
+    let mut conditions = vec![format!("({key}) <= ({})", places(until.len(), after.len()))];
+    if !after.is_empty() {
+        conditions.push(format!("({key}) > ({})", places(after.len(), 0)));
+    }
+    conditions.extend(
+        backfill
+            .only_where
+            .iter()
+            .map(|condition| format!("({condition})")),
+    );
+    let sql = format!(
+        "UPDATE {} SET {} WHERE {}",
+        backfill.table,
+        backfill.set,
+        conditions.join(" AND ")
+    );
+    let changed = here
+        .connection
+        .prepare_cached(&sql)
+        .and_then(|mut statement| statement.execute(params_from_iter(after.iter().chain(until))));
+    changed
+        .map(|rows| rows as u64)
+        .map_err(|error| here.meaning(&sql, &error))
+}
+
+fn columns(key: &[String]) -> String {
+    key.iter()
+        .map(|column| quote(column))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+fn places(count: usize, before: usize) -> String {
+    (1..=count)
+        .map(|place| format!("?{}", place + before))
+        .collect::<Vec<_>>()
+        .join(", ")
+}

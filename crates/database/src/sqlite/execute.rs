@@ -1,0 +1,288 @@
+//! Executing and reverting.
+
+use super::ledger::{self, Reached};
+use super::session::{Here, Session, count_timeouts};
+use super::{Sqlite, backfill, preflight};
+use crate::decision::{Decision, decide};
+use crate::error::{Error, beginning};
+use crate::job::{Job, Progress};
+use crate::ledger::State;
+use crate::retry::{Attempts, milliseconds};
+use crate::statement::{self, Quoting};
+use lockstep_core::in_flight::Measurement;
+use lockstep_core::step::Action;
+use std::sync::Arc;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// What one job works with.
+pub(super) struct Run<'a> {
+    pub(super) session: Session,
+    pub(super) job: Arc<Job>,
+    pub(super) attempts: Attempts,
+    pub(super) progress: &'a watch::Sender<Progress>,
+    pub(super) cancel: &'a CancellationToken,
+}
+
+impl Run<'_> {
+    /// One write transaction.
+    pub(super) async fn write<T: Send + 'static>(
+        &mut self,
+        work: impl Fn(&Here<'_>, &Job) -> Result<T, Error> + Clone + Send + 'static,
+    ) -> Result<T, Error> {
+        let job = Arc::clone(&self.job);
+        let timeouts = count_timeouts(self.progress);
+        self.session
+            .write(
+                &mut self.attempts,
+                &self.job.step_name,
+                self.cancel,
+                timeouts,
+                move |here| work(here, &job),
+            )
+            .await
+    }
+
+    pub(super) fn measurement(&self, rows: u64, batches: u64) -> Measurement {
+        Measurement {
+            duration_ms: milliseconds(self.attempts.elapsed()),
+            lock_wait_ms: milliseconds(self.attempts.lock_wait),
+            attempts: self.attempts.count(),
+            rows,
+            batches,
+            blocked_sessions_max: 0,
+        }
+    }
+}
+
+pub(super) async fn execute(
+    database: &Sqlite,
+    job: &Job,
+    progress: &watch::Sender<Progress>,
+    cancel: &CancellationToken,
+) -> Result<Measurement, Error> {
+    let mut run = Run {
+        session: database.session().await?,
+        attempts: Attempts::new(&job.patience),
+        job: Arc::new(job.clone()),
+        progress,
+        cancel,
+    };
+    match &job.action {
+        Action::Nothing => one_transaction(&mut run, Vec::new()).await,
+        Action::Statements {
+            statements,
+            transactional: true,
+        } => one_transaction(&mut run, statements.clone()).await,
+        Action::Statements {
+            statements,
+            transactional: false,
+        } => one_by_one(&mut run, statements).await,
+        Action::Backfill(backfill) => backfill::run(&mut run, backfill).await,
+        Action::Assert { assertions } => {
+            let rows_shown_max = crate::preflight::Limits::default().rows_shown_max;
+            preflight::assert_all(&mut run.session, assertions, rows_shown_max, cancel).await?;
+            one_transaction(&mut run, Vec::new()).await
+        }
+    }
+}
+
+/// Statements, ledger row and fence check together.
+async fn one_transaction(run: &mut Run<'_>, statements: Vec<String>) -> Result<Measurement, Error> {
+    check_statements(&run.job.step_name, &statements)?;
+    let cancel = run.cancel.clone();
+    let rows = run
+        .write(
+            move |here, job| match decide(here.place, job, ledger::found(here, job.version)?)? {
+                Decision::AlreadyDone => Ok(0),
+                Decision::RecordOnly => {
+                    ledger::write(here, job, job.kind.done(), &Reached::default()).map(|()| 0)
+                }
+                Decision::Run | Decision::Resume(_) => {
+                    let rows = run_all(here, &statements, &cancel)?;
+                    let reached = Reached {
+                        rows_done: rows,
+                        rows_written: rows,
+                        ..Reached::default()
+                    };
+                    ledger::write(here, job, job.kind.done(), &reached).map(|()| rows)
+                }
+            },
+        )
+        .await?;
+    Ok(run.measurement(rows, 0))
+}
+
+fn run_all(
+    here: &Here<'_>,
+    statements: &[String],
+    cancel: &CancellationToken,
+) -> Result<u64, Error> {
+    let mut rows = 0;
+    for statement in statements {
+        if cancel.is_cancelled() {
+            return Err(Error::Cancelled {
+                database: here.place.to_owned(),
+                what: beginning(statement),
+            });
+        }
+        rows += run_one(here, statement)?;
+        if here.connection.is_autocommit() {
+            return Err(Error::Engine {
+                database: here.place.to_owned(),
+                reason: format!("`{}` ended the transaction", beginning(statement)),
+            });
+        }
+    }
+    if statements.iter().any(|statement| drops_a_table(statement)) {
+        check_foreign_keys(here)?;
+    }
+    Ok(rows)
+}
+
+/// Runs one statement to its end; the number of rows that it changed.
+pub(super) fn run_one(here: &Here<'_>, statement: &str) -> Result<u64, Error> {
+    let run = || -> rusqlite::Result<u64> {
+        let changes_before = here.connection.total_changes();
+        let mut prepared = here.connection.prepare(statement)?;
+        let mut rows = prepared.raw_query();
+        while rows.next()?.is_some() {}
+        Ok(here.connection.total_changes() - changes_before)
+    };
+    run().map_err(|error| here.meaning(statement, &error))
+}
+
+fn drops_a_table(statement: &str) -> bool {
+    statement::begins(
+        &statement::tokens(statement, Quoting::Sqlite),
+        &["drop", "table"],
+    )
+}
+
+/// Foreign keys are off while a table is rebuilt, so what they promise is checked before the commit.
+fn check_foreign_keys(here: &Here<'_>) -> Result<(), Error> {
+    let violations = preflight::first_rows(here, "PRAGMA foreign_key_check", 5)?;
+    if violations.is_empty() {
+        return Ok(());
+    }
+    Err(Error::Violations {
+        database: here.place.to_owned(),
+        assertion: "every foreign key points at a row (table, rowid, parent, key)".to_owned(),
+        rows: violations,
+    })
+}
+
+/// Claim, run each statement alone, confirm.
+async fn one_by_one(run: &mut Run<'_>, statements: &[String]) -> Result<Measurement, Error> {
+    check_statements(&run.job.step_name, statements)?;
+    let Some(reached) = claim_row(run).await? else {
+        return Ok(run.measurement(0, 0));
+    };
+    let done = reached
+        .cursor
+        .and_then(|cursor| cursor.parse().ok())
+        .unwrap_or(0);
+    for (position, statement) in statements.iter().enumerate().skip(done) {
+        let reached = Reached {
+            cursor: Some((position + 1).to_string()),
+            ..Reached::default()
+        };
+        run.attempts.next_transaction();
+        if refuses_transactions(statement) {
+            run_alone(run, statement.clone()).await?;
+            confirm(run, None, reached, State::Claimed).await?;
+        } else {
+            confirm(run, Some(statement.clone()), reached, State::Claimed).await?;
+        }
+    }
+    let state = run.job.kind.done();
+    confirm(run, None, Reached::default(), state).await?;
+    Ok(run.measurement(0, 0))
+}
+
+/// Nearly every statement of SQLite can stand in the transaction that records it. These cannot, and may be run twice.
+fn refuses_transactions(statement: &str) -> bool {
+    let tokens = statement::tokens(statement, Quoting::Sqlite);
+    ["vacuum", "pragma", "attach", "detach"]
+        .iter()
+        .any(|word| statement::begins(&tokens, &[word]))
+}
+
+async fn run_alone(run: &mut Run<'_>, statement: String) -> Result<(), Error> {
+    run.write(|here, job| ledger::check_fence(here, job.fence))
+        .await?;
+    loop {
+        run.attempts.begin();
+        let alone = statement.clone();
+        let result = run
+            .session
+            .run(run.cancel, move |connection, place| {
+                run_one(&Here { place, connection }, &alone).map(|_| ())
+            })
+            .await;
+        match result {
+            Err(Error::Busy { database, .. }) => {
+                run.attempts
+                    .pause(&database, &run.job.step_name, run.cancel)
+                    .await?
+            }
+            result => return result,
+        }
+    }
+}
+
+/// Records how far the job is, together with the statement that got it there, if that can stand in a transaction.
+async fn confirm(
+    run: &mut Run<'_>,
+    statement: Option<String>,
+    reached: Reached,
+    state: State,
+) -> Result<(), Error> {
+    run.write(move |here, job| {
+        ledger::check_fence(here, job.fence)?;
+        if let Some(statement) = &statement {
+            run_one(here, statement)?;
+        }
+        ledger::write(here, job, state, &reached)
+    })
+    .await
+}
+
+/// Writes the claimed row; where earlier work in the same direction stopped. `None`: nothing is left to do.
+pub(super) async fn claim_row(run: &mut Run<'_>) -> Result<Option<Reached>, Error> {
+    run.write(|here, job| {
+        let reached = match decide(here.place, job, ledger::found(here, job.version)?)? {
+            Decision::AlreadyDone => return Ok(None),
+            Decision::RecordOnly => {
+                return ledger::write(here, job, job.kind.done(), &Reached::default())
+                    .map(|()| None);
+            }
+            Decision::Resume(row) if row.kind == job.kind => Reached {
+                cursor: row.cursor,
+                rows_done: row.rows_done,
+                rows_written: row.rows_written,
+                batches: row.batches,
+            },
+            Decision::Run | Decision::Resume(_) => Reached::default(),
+        };
+        ledger::write(here, job, State::Claimed, &reached).map(|()| Some(reached))
+    })
+    .await
+}
+
+/// Each exactly one statement, and none that begins or ends a transaction.
+fn check_statements(step: &str, statements: &[String]) -> Result<(), Error> {
+    let controls = |statement: &&String| {
+        statement::controls_transaction(&statement::tokens(statement, Quoting::Sqlite))
+    };
+    match statements.iter().find(controls) {
+        None => Ok(()),
+        Some(statement) => Err(Error::InvalidAction {
+            step: step.to_owned(),
+            reason: format!(
+                "`{}` controls the transaction, which is Lockstep's; leave it out",
+                beginning(statement)
+            ),
+        }),
+    }
+}

@@ -1,0 +1,102 @@
+//! SQLite: one file, one writer at a time.
+//!
+//! Every call works on a connection of its own, on a blocking thread. Introspection and other reads take no write lock;
+//! what writes begins with `BEGIN IMMEDIATE` under a short busy timeout and is tried again in a jittered rhythm, so that
+//! applications in other processes go on.
+
+mod backfill;
+mod claim;
+pub(crate) mod connect;
+mod execute;
+mod health;
+mod introspect;
+mod ledger;
+mod normalise;
+mod preflight;
+mod session;
+
+use crate::database::Database;
+use crate::error::Error;
+use crate::health::Health;
+use crate::job::{Job, Progress};
+use crate::ledger::{Ledger, Owner, Row};
+use crate::preflight::Limits;
+use crate::schema::Schema;
+pub(crate) use connect::{file_of, open_plain};
+use lockstep_core::in_flight::{Measurement, Obstacle};
+use lockstep_core::{Engine, Step, Version};
+use std::path::PathBuf;
+use std::sync::Mutex;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// The SQLite adapter.
+#[derive(Debug)]
+pub(crate) struct Sqlite {
+    file: PathBuf,
+    place: String,
+    claim: Mutex<Option<claim::Claim>>,
+}
+
+impl Sqlite {
+    pub(crate) fn new(dsn: &str) -> Result<Self, Error> {
+        let file = file_of(dsn)?;
+        Ok(Self {
+            place: file.display().to_string(),
+            file,
+            claim: Mutex::new(None),
+        })
+    }
+
+    async fn session(&self) -> Result<session::Session, Error> {
+        session::Session::open(self.file.clone(), self.place.clone()).await
+    }
+}
+
+#[async_trait::async_trait]
+impl Database for Sqlite {
+    fn engine(&self) -> Engine {
+        Engine::Sqlite
+    }
+
+    fn place(&self) -> &str {
+        &self.place
+    }
+
+    async fn claim(&self, owner: &Owner) -> Result<Ledger, Error> {
+        claim::claim(self, owner).await
+    }
+
+    async fn ledger(&self) -> Result<Ledger, Error> {
+        self.session().await?.read(ledger::read).await
+    }
+
+    async fn ledger_rows(&self, after: Version, rows_max: u32) -> Result<Vec<Row>, Error> {
+        self.session()
+            .await?
+            .read(move |here| ledger::rows_after(here, after, rows_max))
+            .await
+    }
+
+    async fn schema(&self) -> Result<Schema, Error> {
+        self.session().await?.read(introspect::schema).await
+    }
+
+    async fn preflight(&self, step: &Step, limits: &Limits) -> Vec<Obstacle> {
+        preflight::preflight(self, step, limits).await
+    }
+
+    async fn execute(
+        &self,
+        job: &Job,
+        progress: &watch::Sender<Progress>,
+        cancel: &CancellationToken,
+    ) -> Result<Measurement, Error> {
+        claim::check(self)?;
+        execute::execute(self, job, progress, cancel).await
+    }
+
+    async fn health(&self) -> Health {
+        health::read(self).await
+    }
+}
