@@ -15,11 +15,7 @@ pub(crate) struct BatchSize {
 impl BatchSize {
     pub(crate) fn new(rows_max: u32, target: Duration) -> Self {
         let rows_max = rows_max.max(1);
-        Self {
-            rows: ROWS_FIRST.min(rows_max),
-            rows_max,
-            target,
-        }
+        Self { rows: ROWS_FIRST.min(rows_max), rows_max, target }
     }
 
     pub(crate) fn rows(&self) -> u32 {

@@ -91,9 +91,6 @@ pub trait Database: Debug + Send + Sync {
 pub fn connect(engine: Engine, dsn: &str) -> Result<Arc<dyn Database>, Error> {
     match engine {
         Engine::Sqlite => Ok(Arc::new(sqlite::Sqlite::new(dsn)?)),
-        Engine::Postgres => Err(Error::InvalidDsn {
-            engine,
-            reason: "not built yet".into(),
-        }),
+        Engine::Postgres => Err(Error::InvalidDsn { engine, reason: "not built yet".into() }),
     }
 }

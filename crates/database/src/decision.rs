@@ -50,11 +50,7 @@ pub(crate) fn decide(database: &str, job: &Job, found: Found) -> Result<Decision
 /// Refuses a job whose decision is older than one that has already written here.
 pub(crate) fn check_fence(database: &str, stored: Fence, offered: Fence) -> Result<(), Error> {
     if stored > offered {
-        return Err(Error::Fenced {
-            database: database.to_owned(),
-            stored,
-            offered,
-        });
+        return Err(Error::Fenced { database: database.to_owned(), stored, offered });
     }
     Ok(())
 }
@@ -63,10 +59,7 @@ fn forward(database: &str, job: &Job, found: Found) -> Result<Decision, Error> {
     match found.row {
         Some(row) if row.state == State::Executed => return Ok(Decision::AlreadyDone),
         Some(row) if row.state == State::Reverted || row.kind == Kind::Revert => {
-            return Err(Error::AlreadyReverted {
-                database: database.to_owned(),
-                version: job.version,
-            });
+            return Err(Error::AlreadyReverted { database: database.to_owned(), version: job.version });
         }
         _ => {}
     }
@@ -79,9 +72,7 @@ fn forward(database: &str, job: &Job, found: Found) -> Result<Decision, Error> {
             head: found.head,
         });
     }
-    Ok(found
-        .row
-        .map_or(Decision::Run, |row| Decision::Resume(Box::new(row))))
+    Ok(found.row.map_or(Decision::Run, |row| Decision::Resume(Box::new(row))))
 }
 
 fn revert(database: &str, job: &Job, found: Found) -> Result<Decision, Error> {
@@ -91,11 +82,9 @@ fn revert(database: &str, job: &Job, found: Found) -> Result<Decision, Error> {
     match row.state {
         State::Reverted => Ok(Decision::RecordOnly),
         State::Claimed => Ok(Decision::Resume(Box::new(row))),
-        State::Executed if found.head > job.version => Err(Error::NotHead {
-            database: database.to_owned(),
-            version: job.version,
-            head: found.head,
-        }),
+        State::Executed if found.head > job.version => {
+            Err(Error::NotHead { database: database.to_owned(), version: job.version, head: found.head })
+        }
         State::Executed => {
             check_no_other_claim(database, job, found.claimed)?;
             Ok(Decision::Run)
@@ -105,11 +94,9 @@ fn revert(database: &str, job: &Job, found: Found) -> Result<Decision, Error> {
 
 fn check_no_other_claim(database: &str, job: &Job, claimed: Option<Version>) -> Result<(), Error> {
     match claimed {
-        Some(claimed) if claimed != job.version => Err(Error::HalfDone {
-            database: database.to_owned(),
-            version: job.version,
-            claimed,
-        }),
+        Some(claimed) if claimed != job.version => {
+            Err(Error::HalfDone { database: database.to_owned(), version: job.version, claimed })
+        }
         _ => Ok(()),
     }
 }

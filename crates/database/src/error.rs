@@ -112,9 +112,7 @@ pub enum Error {
         database: String,
     },
     /// The ledger holds what this program never writes.
-    #[error(
-        "the ledger in {database} is damaged: {reason}; restore the database or remove the node"
-    )]
+    #[error("the ledger in {database} is damaged: {reason}; restore the database or remove the node")]
     DamagedLedger {
         /// Where.
         database: String,
@@ -184,9 +182,7 @@ pub enum Error {
         version: Version,
     },
     /// Newer versions stand on the one to revert.
-    #[error(
-        "version {version} cannot be reverted in {database}: version {head} stands on it; revert that first"
-    )]
+    #[error("version {version} cannot be reverted in {database}: version {head} stands on it; revert that first")]
     NotHead {
         /// Where.
         database: String,

@@ -46,9 +46,7 @@ impl Kind {
     }
 
     pub(crate) fn from_name(name: &str) -> Option<Self> {
-        [Self::Forward, Self::Revert]
-            .into_iter()
-            .find(|kind| kind.name() == name)
+        [Self::Forward, Self::Revert].into_iter().find(|kind| kind.name() == name)
     }
 
     /// What the ledger says once it is done.

@@ -84,8 +84,6 @@ impl State {
     }
 
     pub(crate) fn from_name(name: &str) -> Option<Self> {
-        [Self::Claimed, Self::Executed, Self::Reverted]
-            .into_iter()
-            .find(|state| state.name() == name)
+        [Self::Claimed, Self::Executed, Self::Reverted].into_iter().find(|state| state.name() == name)
     }
 }

@@ -15,41 +15,30 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            transaction_age_max: Duration::from_secs(5),
-            rows_shown_max: 5,
-        }
+        Self { transaction_age_max: Duration::from_secs(5), rows_shown_max: 5 }
     }
 }
 
 /// An obstacle made of the error of a look that failed.
 pub(crate) fn failed_look(error: &Error) -> Obstacle {
     let (kind, remedy) = match error {
-        Error::Unreachable { .. } | Error::ConnectionLost { .. } => (
-            "unreachable",
-            "start the database or mend the way to it; the agent tries again by itself",
-        ),
+        Error::Unreachable { .. } | Error::ConnectionLost { .. } => {
+            ("unreachable", "start the database or mend the way to it; the agent tries again by itself")
+        }
         Error::NoPermission { .. } | Error::ReadOnly { .. } => {
             ("permission", "give the agent's role what it lacks")
         }
         Error::Busy { .. } => ("lock_held", "wait for the other writer or end it"),
         _ => ("statement", "mend the step and submit the change again"),
     };
-    Obstacle {
-        kind: kind.to_owned(),
-        message: error.to_string(),
-        remedy: remedy.to_owned(),
-    }
+    Obstacle { kind: kind.to_owned(), message: error.to_string(), remedy: remedy.to_owned() }
 }
 
 /// An obstacle for a precondition that does not hold.
 pub(crate) fn violated(assertion: &str, rows: &[String]) -> Obstacle {
     Obstacle {
         kind: "violations".to_owned(),
-        message: format!(
-            "`{assertion}` does not hold; first rows: {}",
-            rows.join("; ")
-        ),
+        message: format!("`{assertion}` does not hold; first rows: {}", rows.join("; ")),
         remedy: "correct these rows; the agent looks again by itself".to_owned(),
     }
 }

@@ -21,13 +21,7 @@ pub(crate) struct Attempts {
 impl Attempts {
     pub(crate) fn new(patience: &Patience) -> Self {
         let now = Instant::now();
-        Self {
-            first: now,
-            deadline: patience.deadline,
-            current: now,
-            failures: 0,
-            lock_wait: Duration::ZERO,
-        }
+        Self { first: now, deadline: patience.deadline, current: now, failures: 0, lock_wait: Duration::ZERO }
     }
 
     pub(crate) fn begin(&mut self) {

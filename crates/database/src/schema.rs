@@ -117,15 +117,10 @@ impl Schema {
             hasher.update((definition.len() as u64).to_be_bytes());
             hasher.update(definition.as_bytes());
         }
-        Fingerprint(
-            hasher
-                .finalize()
-                .iter()
-                .fold(String::with_capacity(64), |mut text, byte| {
-                    let _ = write!(text, "{byte:02x}");
-                    text
-                }),
-        )
+        Fingerprint(hasher.finalize().iter().fold(String::with_capacity(64), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        }))
     }
 
     /// What differs from `expected`, one line an object. Empty exactly when the two are equal.
@@ -136,15 +131,11 @@ impl Schema {
             .iter()
             .filter(|(object, _)| !here.contains_key(*object))
             .map(|(object, definition)| format!("{object} is missing (expected {definition})"));
-        let different = here
-            .iter()
-            .filter_map(|(object, definition)| match there.get(object) {
-                None => Some(format!("{object} is not expected (it is {definition})")),
-                Some(wanted) if wanted != definition => {
-                    Some(format!("{object} is {definition}, expected {wanted}"))
-                }
-                Some(_) => None,
-            });
+        let different = here.iter().filter_map(|(object, definition)| match there.get(object) {
+            None => Some(format!("{object} is not expected (it is {definition})")),
+            Some(wanted) if wanted != definition => Some(format!("{object} is {definition}, expected {wanted}")),
+            Some(_) => None,
+        });
         let mut lines: Vec<String> = missing.chain(different).collect();
         lines.sort();
         lines
@@ -167,28 +158,13 @@ impl Schema {
 
 impl Table {
     fn flatten(&self, table: &str, flat: &mut BTreeMap<String, String>) {
-        let options: Vec<String> = self
-            .options
-            .iter()
-            .map(|(name, value)| format!("{name} {value}"))
-            .collect();
-        flat.insert(
-            format!("table {table}"),
-            format!("a table {}", options.join(", "))
-                .trim_end()
-                .to_owned(),
-        );
+        let options: Vec<String> = self.options.iter().map(|(name, value)| format!("{name} {value}")).collect();
+        flat.insert(format!("table {table}"), format!("a table {}", options.join(", ")).trim_end().to_owned());
         for (position, column) in self.columns.iter().enumerate() {
-            flat.insert(
-                format!("column {table}.{}", column.name),
-                column.describe(position + 1),
-            );
+            flat.insert(format!("column {table}.{}", column.name), column.describe(position + 1));
         }
         for (name, constraint) in &self.constraints {
-            flat.insert(
-                format!("constraint {name} of {table}"),
-                constraint.describe(),
-            );
+            flat.insert(format!("constraint {name} of {table}"), constraint.describe());
         }
         for (name, index) in &self.indexes {
             flat.insert(format!("index {name} of {table}"), index.describe());
@@ -220,14 +196,7 @@ impl Column {
 
 impl Constraint {
     pub(crate) fn describe(&self) -> String {
-        format!(
-            "{} ({}) {}",
-            self.kind.name(),
-            self.columns.join(", "),
-            self.definition
-        )
-        .trim_end()
-        .to_owned()
+        format!("{} ({}) {}", self.kind.name(), self.columns.join(", "), self.definition).trim_end().to_owned()
     }
 }
 

@@ -52,25 +52,13 @@ impl Reader<'_> {
             '"' => self.identifier('"'),
             '`' if self.quoting == Quoting::Sqlite => self.identifier('`'),
             '[' if self.quoting == Quoting::Sqlite => self.identifier(']'),
-            '$' if self.quoting == Quoting::Standard
-                && dollar_quoted_length(self.rest).is_some() =>
-            {
+            '$' if self.quoting == Quoting::Standard && dollar_quoted_length(self.rest).is_some() => {
                 Token::Literal(self.take(dollar_quoted_length(self.rest).unwrap_or(1)))
             }
             _ if is_word_part(first) => {
-                Token::Word(
-                    self.take(self.rest.find(|c| !is_word_part(c) && c != '.').map_or(
-                        self.rest.len(),
-                        |end| {
-                            // A dot belongs to a number (`1.5`), not to a name (`a.b`).
-                            if first.is_ascii_digit() {
-                                end
-                            } else {
-                                self.rest.find(|c| !is_word_part(c)).unwrap_or(end)
-                            }
-                        },
-                    )),
-                )
+                // A dot belongs to a number (`1.5`), not to a name (`a.b`).
+                let goes_on = |c: char| is_word_part(c) || (c == '.' && first.is_ascii_digit());
+                Token::Word(self.take(self.rest.find(|c| !goes_on(c)).unwrap_or(self.rest.len())))
             }
             _ => {
                 self.take(first.len_utf8());
@@ -133,29 +121,14 @@ fn dollar_quoted_length(text: &str) -> Option<usize> {
 
 /// True for what begins or ends a transaction: a step may not, it stands inside one.
 pub(crate) fn controls_transaction(tokens: &[Token]) -> bool {
-    const WORDS: [&str; 9] = [
-        "begin",
-        "start",
-        "commit",
-        "end",
-        "rollback",
-        "abort",
-        "savepoint",
-        "release",
-        "prepare",
-    ];
-    tokens
-        .first()
-        .is_some_and(|first| WORDS.iter().any(|word| first.is_word(word)))
+    const WORDS: [&str; 9] =
+        ["begin", "start", "commit", "end", "rollback", "abort", "savepoint", "release", "prepare"];
+    tokens.first().is_some_and(|first| WORDS.iter().any(|word| first.is_word(word)))
 }
 
 /// True when the statement begins with these words.
 pub(crate) fn begins(tokens: &[Token], words: &[&str]) -> bool {
-    words.len() <= tokens.len()
-        && words
-            .iter()
-            .zip(tokens)
-            .all(|(word, token)| token.is_word(word))
+    words.len() <= tokens.len() && words.iter().zip(tokens).all(|(word, token)| token.is_word(word))
 }
 
 /// An identifier, quoted so that any name is taken as it is.
@@ -194,10 +167,7 @@ mod tests {
         ] {
             assert_eq!(text(sql, Quoting::Sqlite), wanted, "{sql}");
         }
-        assert_eq!(
-            text("$f$ commit; $f$ x $1", Quoting::Standard),
-            "{$f$ commit; $f$} x $ 1"
-        );
+        assert_eq!(text("$f$ commit; $f$ x $1", Quoting::Standard), "{$f$ commit; $f$} x $ 1");
         assert_eq!(text("a[1]", Quoting::Standard), "a [ 1 ]");
     }
 
@@ -209,11 +179,7 @@ mod tests {
             ("create table commit_log(a int)", false),
             ("alter table \"commit\" add a int", false),
         ] {
-            assert_eq!(
-                controls_transaction(&tokens(sql, Quoting::Standard)),
-                controls,
-                "{sql}"
-            );
+            assert_eq!(controls_transaction(&tokens(sql, Quoting::Standard)), controls, "{sql}");
         }
     }
 }

@@ -79,10 +79,7 @@ pub async fn connect(engine: Engine, dsn: &str) -> Result<Connection, Error> {
     let inner = match engine {
         Engine::Sqlite => Inner::Sqlite(sqlite::connect(dsn).await?),
         Engine::Postgres => {
-            return Err(Error::InvalidDsn {
-                engine,
-                reason: "not built yet".into(),
-            });
+            return Err(Error::InvalidDsn { engine, reason: "not built yet".into() });
         }
     };
     Ok(Connection { inner })
@@ -127,10 +124,7 @@ impl Connection {
     /// # Errors
     ///
     /// As [`Connection::execute`]; nothing took effect.
-    pub async fn transaction(
-        &self,
-        statements: Vec<(String, Vec<Value>)>,
-    ) -> Result<Vec<u64>, Error> {
+    pub async fn transaction(&self, statements: Vec<(String, Vec<Value>)>) -> Result<Vec<u64>, Error> {
         match &self.inner {
             Inner::Sqlite(connection) => connection.transaction(statements).await,
         }

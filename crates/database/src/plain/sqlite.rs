@@ -44,11 +44,7 @@ impl Connection {
         .await
     }
 
-    pub(super) async fn query(
-        &self,
-        sql: &str,
-        values: &[Value],
-    ) -> Result<Vec<Vec<Value>>, Error> {
+    pub(super) async fn query(&self, sql: &str, values: &[Value]) -> Result<Vec<Vec<Value>>, Error> {
         let (sql, values) = (numbered(sql), values.to_vec());
         self.run(move |connection, place| {
             rows(connection, &sql, &values).map_err(|error| meaning(place, &sql, &error))
@@ -68,10 +64,7 @@ impl Connection {
         .await
     }
 
-    pub(super) async fn transaction(
-        &self,
-        statements: Vec<(String, Vec<Value>)>,
-    ) -> Result<Vec<u64>, Error> {
+    pub(super) async fn transaction(&self, statements: Vec<(String, Vec<Value>)>) -> Result<Vec<u64>, Error> {
         self.run(move |connection, place| {
             let failed = |sql: &str, error: rusqlite::Error| meaning(place, sql, &error);
             let transaction = connection
@@ -79,13 +72,9 @@ impl Connection {
                 .map_err(|error| failed("begin immediate", error))?;
             let changed = statements
                 .iter()
-                .map(|(sql, values)| {
-                    run(&transaction, &numbered(sql), values).map_err(|error| failed(sql, error))
-                })
+                .map(|(sql, values)| run(&transaction, &numbered(sql), values).map_err(|error| failed(sql, error)))
                 .collect::<Result<Vec<u64>, Error>>()?;
-            transaction
-                .commit()
-                .map_err(|error| failed("commit", error))?;
+            transaction.commit().map_err(|error| failed("commit", error))?;
             Ok(changed)
         })
         .await
@@ -120,8 +109,7 @@ fn numbered(sql: &str) -> String {
     let mut characters = sql.chars().peekable();
     while let Some(character) = characters.next() {
         in_literal ^= character == '\'';
-        let is_place =
-            character == '$' && !in_literal && characters.peek().is_some_and(char::is_ascii_digit);
+        let is_place = character == '$' && !in_literal && characters.peek().is_some_and(char::is_ascii_digit);
         text.push(if is_place { '?' } else { character });
     }
     text
@@ -133,28 +121,14 @@ fn run(connection: &rusqlite::Connection, sql: &str, values: &[Value]) -> rusqli
     // A statement with RETURNING has rows, and is done only when they are read.
     while rows.next()?.is_some() {}
     drop(rows);
-    Ok(if statement.readonly() {
-        0
-    } else {
-        connection.changes()
-    })
+    Ok(if statement.readonly() { 0 } else { connection.changes() })
 }
 
-fn rows(
-    connection: &rusqlite::Connection,
-    sql: &str,
-    values: &[Value],
-) -> rusqlite::Result<Vec<Vec<Value>>> {
+fn rows(connection: &rusqlite::Connection, sql: &str, values: &[Value]) -> rusqlite::Result<Vec<Vec<Value>>> {
     let mut statement = connection.prepare_cached(sql)?;
     let width = statement.column_count();
-    let read = |row: &rusqlite::Row<'_>| {
-        (0..width)
-            .map(|column| row.get_ref(column).map(value))
-            .collect()
-    };
-    statement
-        .query_map(rusqlite::params_from_iter(values), read)?
-        .collect()
+    let read = |row: &rusqlite::Row<'_>| (0..width).map(|column| row.get_ref(column).map(value)).collect();
+    statement.query_map(rusqlite::params_from_iter(values), read)?.collect()
 }
 
 fn value(value: ValueRef<'_>) -> Value {
@@ -162,9 +136,7 @@ fn value(value: ValueRef<'_>) -> Value {
         ValueRef::Null => Value::Null,
         ValueRef::Integer(number) => Value::Integer(number),
         ValueRef::Real(number) => Value::Real(number),
-        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
-            Value::Text(String::from_utf8_lossy(bytes).into_owned())
-        }
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Value::Text(String::from_utf8_lossy(bytes).into_owned()),
     }
 }
 

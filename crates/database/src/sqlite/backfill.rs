@@ -69,10 +69,7 @@ pub(super) async fn run(run: &mut Run<'_>, backfill: &Backfill) -> Result<Measur
     };
     let backfill = Arc::new(backfill.clone());
     let rows_total_estimate = look(run, Arc::clone(&backfill), prepare).await?;
-    let mut size = BatchSize::new(
-        backfill.batch_rows_max,
-        run.job.patience.batch_target.min(BATCH_TARGET_MAX),
-    );
+    let mut size = BatchSize::new(backfill.batch_rows_max, run.job.patience.batch_target.min(BATCH_TARGET_MAX));
     loop {
         run.progress.send_modify(|progress| {
             progress.rows_done = reached.rows_done;
@@ -90,10 +87,7 @@ pub(super) async fn run(run: &mut Run<'_>, backfill: &Backfill) -> Result<Measur
         give_way(run, took).await?;
     }
     let duration_ms = milliseconds(started.elapsed());
-    Ok(Measurement {
-        duration_ms,
-        ..run.measurement(reached.rows_written, reached.batches)
-    })
+    Ok(Measurement { duration_ms, ..run.measurement(reached.rows_written, reached.batches) })
 }
 
 /// Other writers poll for the lock: without a pause between two batches they would hardly ever find it free.
@@ -115,10 +109,7 @@ fn check(run: &Run<'_>, backfill: &Backfill) -> Result<(), Error> {
     } else {
         return Ok(());
     };
-    Err(Error::InvalidAction {
-        step: run.job.step_name.clone(),
-        reason: reason.to_owned(),
-    })
+    Err(Error::InvalidAction { step: run.job.step_name.clone(), reason: reason.to_owned() })
 }
 
 async fn look<T: Send + 'static>(
@@ -127,27 +118,18 @@ async fn look<T: Send + 'static>(
     work: impl FnOnce(&Here<'_>, &Backfill, &str) -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
     let step = run.job.step_name.clone();
-    run.session
-        .read_or_cancel(run.cancel, move |here| work(here, &backfill, &step))
-        .await
+    run.session.read_or_cancel(run.cancel, move |here| work(here, &backfill, &step)).await
 }
 
 /// Refuses a key that can hold NULL (a row without a key is in no batch); an estimate of the rows.
 fn prepare(here: &Here<'_>, backfill: &Backfill, step: &str) -> Result<Option<u64>, Error> {
     for column in &backfill.key {
-        let sql = format!(
-            "SELECT 1 FROM {} WHERE {} IS NULL LIMIT 1",
-            backfill.table,
-            quote(column)
-        );
+        let sql = format!("SELECT 1 FROM {} WHERE {} IS NULL LIMIT 1", backfill.table, quote(column));
         let null = here.connection.query_row(&sql, (), |_| Ok(())).optional();
         if null.map_err(|error| here.meaning(&sql, &error))?.is_some() {
             return Err(Error::InvalidAction {
                 step: step.to_owned(),
-                reason: format!(
-                    "key column `{column}` of {} holds NULL; choose a key without",
-                    backfill.table
-                ),
+                reason: format!("key column `{column}` of {} holds NULL; choose a key without", backfill.table),
             });
         }
     }
@@ -171,10 +153,9 @@ async fn batch(
     let start = cursor_of(run, &reached)?;
     let after = start.clone();
     // The end of the batch is found before the write lock is taken: finding it may read pages from disk.
-    let end = look(run, Arc::clone(backfill), move |here, backfill, step| {
-        find_end(here, backfill, step, &after, rows)
-    })
-    .await?;
+    let end =
+        look(run, Arc::clone(backfill), move |here, backfill, step| find_end(here, backfill, step, &after, rows))
+            .await?;
     let last = end.as_ref().is_none_or(|end| end.rows < u64::from(rows));
     let backfill = Arc::clone(backfill);
     run.attempts.next_transaction();
@@ -188,11 +169,7 @@ async fn batch(
                 next.batches += 1;
                 next.cursor = Some(cursor_text(&end.key));
             }
-            let state = if last {
-                job.kind.done()
-            } else {
-                State::Claimed
-            };
+            let state = if last { job.kind.done() } else { State::Claimed };
             ledger::write(here, job, state, &next)?;
             Ok(next)
         })
@@ -206,10 +183,7 @@ fn cursor_of(run: &Run<'_>, reached: &Reached) -> Result<Vec<KeyValue>, Error> {
     };
     serde_json::from_str(text).map_err(|error| Error::DamagedLedger {
         database: run.session.place().to_owned(),
-        reason: format!(
-            "the cursor of version {} is not readable: {error}",
-            run.job.version
-        ),
+        reason: format!("the cursor of version {} is not readable: {error}", run.job.version),
     })
 }
 
@@ -225,95 +199,54 @@ fn find_end(
     rows: u32,
 ) -> Result<Option<End>, Error> {
     let key = columns(&backfill.key);
-    let backwards = backfill
-        .key
-        .iter()
-        .map(|column| format!("{} DESC", quote(column)))
-        .collect::<Vec<_>>()
-        .join(", ");
-    let beyond = if after.is_empty() {
-        String::new()
-    } else {
-        format!("WHERE ({key}) > ({})", places(after.len(), 0))
-    };
+    let backwards =
+        backfill.key.iter().map(|column| format!("{} DESC", quote(column))).collect::<Vec<_>>().join(", ");
+    let beyond =
+        if after.is_empty() { String::new() } else { format!("WHERE ({key}) > ({})", places(after.len(), 0)) };
     let sql = format!(
         "WITH batch AS (SELECT {key} FROM {} {beyond} ORDER BY {key} LIMIT {rows})
          SELECT {key}, count(*) OVER () FROM batch ORDER BY {backwards} LIMIT 1",
         backfill.table
     );
     let width = backfill.key.len();
-    let found = here
-        .connection
-        .prepare_cached(&sql)
-        .and_then(|mut statement| {
-            statement
-                .query_row(params_from_iter(after), |row| {
-                    let values = (0..width)
-                        .map(|column| row.get(column))
-                        .collect::<rusqlite::Result<Vec<Value>>>()?;
-                    Ok((values, row.get::<_, i64>(width)?))
-                })
-                .optional()
-        });
+    let found = here.connection.prepare_cached(&sql).and_then(|mut statement| {
+        statement
+            .query_row(params_from_iter(after), |row| {
+                let values = (0..width).map(|column| row.get(column)).collect::<rusqlite::Result<Vec<Value>>>()?;
+                Ok((values, row.get::<_, i64>(width)?))
+            })
+            .optional()
+    });
     let Some((values, rows)) = found.map_err(|error| here.meaning(&sql, &error))? else {
         return Ok(None);
     };
     let key: Option<Vec<KeyValue>> = values.into_iter().map(KeyValue::of).collect();
     let key = key.ok_or_else(|| Error::InvalidAction {
         step: step.to_owned(),
-        reason: format!(
-            "a key column of {} holds NULL; choose a key without",
-            backfill.table
-        ),
+        reason: format!("a key column of {} holds NULL; choose a key without", backfill.table),
     })?;
-    Ok(Some(End {
-        key,
-        rows: u64::try_from(rows).unwrap_or(0),
-    }))
+    Ok(Some(End { key, rows: u64::try_from(rows).unwrap_or(0) }))
 }
 
-fn update(
-    here: &Here<'_>,
-    backfill: &Backfill,
-    after: &[KeyValue],
-    until: &[KeyValue],
-) -> Result<u64, Error> {
+fn update(here: &Here<'_>, backfill: &Backfill, after: &[KeyValue], until: &[KeyValue]) -> Result<u64, Error> {
     let key = columns(&backfill.key);
     let mut conditions = vec![format!("({key}) <= ({})", places(until.len(), after.len()))];
     if !after.is_empty() {
         conditions.push(format!("({key}) > ({})", places(after.len(), 0)));
     }
-    conditions.extend(
-        backfill
-            .only_where
-            .iter()
-            .map(|condition| format!("({condition})")),
-    );
-    let sql = format!(
-        "UPDATE {} SET {} WHERE {}",
-        backfill.table,
-        backfill.set,
-        conditions.join(" AND ")
-    );
+    conditions.extend(backfill.only_where.iter().map(|condition| format!("({condition})")));
+    let sql = format!("UPDATE {} SET {} WHERE {}", backfill.table, backfill.set, conditions.join(" AND "));
     let changed = here
         .connection
         .prepare_cached(&sql)
         .and_then(|mut statement| statement.execute(params_from_iter(after.iter().chain(until))));
-    changed
-        .map(|rows| rows as u64)
-        .map_err(|error| here.meaning(&sql, &error))
+    changed.map(|rows| rows as u64).map_err(|error| here.meaning(&sql, &error))
 }
 
 fn columns(key: &[String]) -> String {
-    key.iter()
-        .map(|column| quote(column))
-        .collect::<Vec<_>>()
-        .join(", ")
+    key.iter().map(|column| quote(column)).collect::<Vec<_>>().join(", ")
 }
 
 fn places(count: usize, before: usize) -> String {
-    (1..=count)
-        .map(|place| format!("?{}", place + before))
-        .collect::<Vec<_>>()
-        .join(", ")
+    (1..=count).map(|place| format!("?{}", place + before)).collect::<Vec<_>>().join(", ")
 }

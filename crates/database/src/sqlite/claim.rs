@@ -21,9 +21,7 @@ pub(super) struct Claim {
 pub(super) fn check(database: &Sqlite) -> Result<(), Error> {
     match database.claim.lock() {
         Ok(claim) if claim.is_some() => Ok(()),
-        _ => Err(Error::NotClaimed {
-            database: database.place.clone(),
-        }),
+        _ => Err(Error::NotClaimed { database: database.place.clone() }),
     }
 }
 
@@ -41,13 +39,7 @@ pub(super) async fn claim(database: &Sqlite, owner: &Owner) -> Result<Ledger, Er
     let mut attempts = Attempts::new(&Patience::default());
     let owner = owner.clone();
     let taken = session
-        .write(
-            &mut attempts,
-            "the ledger",
-            &cancel,
-            |_| (),
-            move |here| ledger::take(here, &owner),
-        )
+        .write(&mut attempts, "the ledger", &cancel, |_| (), move |here| ledger::take(here, &owner))
         .await?;
     if let (Some(claim), Ok(mut held)) = (newly, database.claim.lock()) {
         *held = Some(claim);
@@ -62,17 +54,14 @@ fn lock(database: &Sqlite, owner: &Owner) -> Result<Option<Claim>, Error> {
         return Ok(None);
     }
     let lock_file = lock_file_of(&database.file);
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(&lock_file)
-        .map_err(|error| Error::NoPermission {
-            database: database.place.clone(),
-            reason: format!("cannot write {}: {error}", lock_file.display()),
-            remedy: connect::WRITABLE.to_owned(),
-        })?;
+    let mut file =
+        OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&lock_file).map_err(
+            |error| Error::NoPermission {
+                database: database.place.clone(),
+                reason: format!("cannot write {}: {error}", lock_file.display()),
+                remedy: connect::WRITABLE.to_owned(),
+            },
+        )?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Err(held_by_other(database, &mut file)),
@@ -106,10 +95,7 @@ fn held_by_other(database: &Sqlite, file: &mut File) -> Error {
     let mut holder = String::new();
     // The name is for the message only: without it the refusal stands all the same.
     let _ = file.read_to_string(&mut holder);
-    Error::Claimed {
-        database: database.place.clone(),
-        holder,
-    }
+    Error::Claimed { database: database.place.clone(), holder }
 }
 
 fn write_name(file: &mut File, name: &str) -> std::io::Result<()> {
@@ -120,10 +106,7 @@ fn write_name(file: &mut File, name: &str) -> std::io::Result<()> {
 
 /// Beside the file itself, wherever links to it are.
 fn lock_file_of(file: &Path) -> PathBuf {
-    let mut name = file
-        .canonicalize()
-        .unwrap_or_else(|_| file.to_owned())
-        .into_os_string();
+    let mut name = file.canonicalize().unwrap_or_else(|_| file.to_owned()).into_os_string();
     name.push(".lockstep-lock");
     PathBuf::from(name)
 }

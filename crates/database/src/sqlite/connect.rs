@@ -11,28 +11,22 @@ const PLAIN_BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The file that a data source name means.
 pub(crate) fn file_of(dsn: &str) -> Result<PathBuf, Error> {
-    let path = dsn
-        .strip_prefix("sqlite://")
-        .or_else(|| dsn.strip_prefix("sqlite:"))
-        .unwrap_or(dsn);
+    let path = dsn.strip_prefix("sqlite://").or_else(|| dsn.strip_prefix("sqlite:")).unwrap_or(dsn);
     let problem = match path {
         "" => "it is empty; write the path of a file",
         ":memory:" => "a database in memory has no second connection; write the path of a file",
         _ if path.starts_with("file:") => "URIs are not supported; write the path of a file",
         _ => return Ok(PathBuf::from(path)),
     };
-    Err(Error::InvalidDsn {
-        engine: Engine::Sqlite,
-        reason: problem.to_owned(),
-    })
+    Err(Error::InvalidDsn { engine: Engine::Sqlite, reason: problem.to_owned() })
 }
 
 /// Opens an existing file for an agent.
 pub(super) fn open(file: &Path, place: &str) -> Result<Connection, Error> {
     check_file(file, place)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(file, flags)
-        .map_err(|error| meaning(place, "opening", &error))?;
+    let connection =
+        Connection::open_with_flags(file, flags).map_err(|error| meaning(place, "opening", &error))?;
     prepare(&connection).map_err(|error| meaning(place, "opening", &error))?;
     Ok(connection)
 }
@@ -56,10 +50,7 @@ fn check_file(file: &Path, place: &str) -> Result<(), Error> {
         },
         Err(error) => error.to_string(),
     };
-    Err(Error::Unreachable {
-        database: place.to_owned(),
-        reason,
-    })
+    Err(Error::Unreachable { database: place.to_owned(), reason })
 }
 
 /// Opens, or makes, a file for a program that is not an agent.
@@ -81,26 +72,12 @@ pub(crate) fn meaning(place: &str, statement: &str, error: &rusqlite::Error) -> 
     let database = place.to_owned();
     let reason = error.to_string();
     match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::Busy {
-            database,
-            what: beginning(statement),
-            attempts: 1,
-            waited_ms: 0,
-        },
-        Some(ErrorCode::OperationInterrupted) => Error::Cancelled {
-            database,
-            what: beginning(statement),
-        },
-        Some(ErrorCode::ReadOnly) => Error::ReadOnly {
-            database,
-            reason,
-            remedy: WRITABLE.to_owned(),
-        },
-        Some(ErrorCode::PermissionDenied) => Error::NoPermission {
-            database,
-            reason,
-            remedy: WRITABLE.to_owned(),
-        },
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            Error::Busy { database, what: beginning(statement), attempts: 1, waited_ms: 0 }
+        }
+        Some(ErrorCode::OperationInterrupted) => Error::Cancelled { database, what: beginning(statement) },
+        Some(ErrorCode::ReadOnly) => Error::ReadOnly { database, reason, remedy: WRITABLE.to_owned() },
+        Some(ErrorCode::PermissionDenied) => Error::NoPermission { database, reason, remedy: WRITABLE.to_owned() },
         Some(ErrorCode::CannotOpen) => Error::Unreachable { database, reason },
         Some(
             ErrorCode::NotADatabase
@@ -108,11 +85,7 @@ pub(crate) fn meaning(place: &str, statement: &str, error: &rusqlite::Error) -> 
             | ErrorCode::SystemIoFailure
             | ErrorCode::DiskFull,
         ) => Error::Engine { database, reason },
-        _ => Error::Statement {
-            database,
-            statement: beginning(statement),
-            message: reason,
-        },
+        _ => Error::Statement { database, statement: beginning(statement), message: reason },
     }
 }
 

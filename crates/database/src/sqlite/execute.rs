@@ -33,13 +33,7 @@ impl Run<'_> {
         let job = Arc::clone(&self.job);
         let timeouts = count_timeouts(self.progress);
         self.session
-            .write(
-                &mut self.attempts,
-                &self.job.step_name,
-                self.cancel,
-                timeouts,
-                move |here| work(here, &job),
-            )
+            .write(&mut self.attempts, &self.job.step_name, self.cancel, timeouts, move |here| work(here, &job))
             .await
     }
 
@@ -70,14 +64,10 @@ pub(super) async fn execute(
     };
     match &job.action {
         Action::Nothing => one_transaction(&mut run, Vec::new()).await,
-        Action::Statements {
-            statements,
-            transactional: true,
-        } => one_transaction(&mut run, statements.clone()).await,
-        Action::Statements {
-            statements,
-            transactional: false,
-        } => one_by_one(&mut run, statements).await,
+        Action::Statements { statements, transactional: true } => {
+            one_transaction(&mut run, statements.clone()).await
+        }
+        Action::Statements { statements, transactional: false } => one_by_one(&mut run, statements).await,
         Action::Backfill(backfill) => backfill::run(&mut run, backfill).await,
         Action::Assert { assertions } => {
             let rows_shown_max = crate::preflight::Limits::default().rows_shown_max;
@@ -92,39 +82,24 @@ async fn one_transaction(run: &mut Run<'_>, statements: Vec<String>) -> Result<M
     check_statements(&run.job.step_name, &statements)?;
     let cancel = run.cancel.clone();
     let rows = run
-        .write(
-            move |here, job| match decide(here.place, job, ledger::found(here, job.version)?)? {
-                Decision::AlreadyDone => Ok(0),
-                Decision::RecordOnly => {
-                    ledger::write(here, job, job.kind.done(), &Reached::default()).map(|()| 0)
-                }
-                Decision::Run | Decision::Resume(_) => {
-                    let rows = run_all(here, &statements, &cancel)?;
-                    let reached = Reached {
-                        rows_done: rows,
-                        rows_written: rows,
-                        ..Reached::default()
-                    };
-                    ledger::write(here, job, job.kind.done(), &reached).map(|()| rows)
-                }
-            },
-        )
+        .write(move |here, job| match decide(here.place, job, ledger::found(here, job.version)?)? {
+            Decision::AlreadyDone => Ok(0),
+            Decision::RecordOnly => ledger::write(here, job, job.kind.done(), &Reached::default()).map(|()| 0),
+            Decision::Run | Decision::Resume(_) => {
+                let rows = run_all(here, &statements, &cancel)?;
+                let reached = Reached { rows_done: rows, rows_written: rows, ..Reached::default() };
+                ledger::write(here, job, job.kind.done(), &reached).map(|()| rows)
+            }
+        })
         .await?;
     Ok(run.measurement(rows, 0))
 }
 
-fn run_all(
-    here: &Here<'_>,
-    statements: &[String],
-    cancel: &CancellationToken,
-) -> Result<u64, Error> {
+fn run_all(here: &Here<'_>, statements: &[String], cancel: &CancellationToken) -> Result<u64, Error> {
     let mut rows = 0;
     for statement in statements {
         if cancel.is_cancelled() {
-            return Err(Error::Cancelled {
-                database: here.place.to_owned(),
-                what: beginning(statement),
-            });
+            return Err(Error::Cancelled { database: here.place.to_owned(), what: beginning(statement) });
         }
         rows += run_one(here, statement)?;
         if here.connection.is_autocommit() {
@@ -153,10 +128,7 @@ pub(super) fn run_one(here: &Here<'_>, statement: &str) -> Result<u64, Error> {
 }
 
 fn drops_a_table(statement: &str) -> bool {
-    statement::begins(
-        &statement::tokens(statement, Quoting::Sqlite),
-        &["drop", "table"],
-    )
+    statement::begins(&statement::tokens(statement, Quoting::Sqlite), &["drop", "table"])
 }
 
 /// Foreign keys are off while a table is rebuilt, so what they promise is checked before the commit.
@@ -178,15 +150,9 @@ async fn one_by_one(run: &mut Run<'_>, statements: &[String]) -> Result<Measurem
     let Some(reached) = claim_row(run).await? else {
         return Ok(run.measurement(0, 0));
     };
-    let done = reached
-        .cursor
-        .and_then(|cursor| cursor.parse().ok())
-        .unwrap_or(0);
+    let done = reached.cursor.and_then(|cursor| cursor.parse().ok()).unwrap_or(0);
     for (position, statement) in statements.iter().enumerate().skip(done) {
-        let reached = Reached {
-            cursor: Some((position + 1).to_string()),
-            ..Reached::default()
-        };
+        let reached = Reached { cursor: Some((position + 1).to_string()), ..Reached::default() };
         run.attempts.next_transaction();
         if refuses_transactions(statement) {
             run_alone(run, statement.clone()).await?;
@@ -203,28 +169,21 @@ async fn one_by_one(run: &mut Run<'_>, statements: &[String]) -> Result<Measurem
 /// Nearly every statement of SQLite can stand in the transaction that records it. These cannot, and may be run twice.
 fn refuses_transactions(statement: &str) -> bool {
     let tokens = statement::tokens(statement, Quoting::Sqlite);
-    ["vacuum", "pragma", "attach", "detach"]
-        .iter()
-        .any(|word| statement::begins(&tokens, &[word]))
+    ["vacuum", "pragma", "attach", "detach"].iter().any(|word| statement::begins(&tokens, &[word]))
 }
 
 async fn run_alone(run: &mut Run<'_>, statement: String) -> Result<(), Error> {
-    run.write(|here, job| ledger::check_fence(here, job.fence))
-        .await?;
+    run.write(|here, job| ledger::check_fence(here, job.fence)).await?;
     loop {
         run.attempts.begin();
         let alone = statement.clone();
         let result = run
             .session
-            .run(run.cancel, move |connection, place| {
-                run_one(&Here { place, connection }, &alone).map(|_| ())
-            })
+            .run(run.cancel, move |connection, place| run_one(&Here { place, connection }, &alone).map(|_| ()))
             .await;
         match result {
             Err(Error::Busy { database, .. }) => {
-                run.attempts
-                    .pause(&database, &run.job.step_name, run.cancel)
-                    .await?
+                run.attempts.pause(&database, &run.job.step_name, run.cancel).await?
             }
             result => return result,
         }
@@ -254,8 +213,7 @@ pub(super) async fn claim_row(run: &mut Run<'_>) -> Result<Option<Reached>, Erro
         let reached = match decide(here.place, job, ledger::found(here, job.version)?)? {
             Decision::AlreadyDone => return Ok(None),
             Decision::RecordOnly => {
-                return ledger::write(here, job, job.kind.done(), &Reached::default())
-                    .map(|()| None);
+                return ledger::write(here, job, job.kind.done(), &Reached::default()).map(|()| None);
             }
             Decision::Resume(row) if row.kind == job.kind => Reached {
                 cursor: row.cursor,
@@ -272,9 +230,8 @@ pub(super) async fn claim_row(run: &mut Run<'_>) -> Result<Option<Reached>, Erro
 
 /// Each exactly one statement, and none that begins or ends a transaction.
 fn check_statements(step: &str, statements: &[String]) -> Result<(), Error> {
-    let controls = |statement: &&String| {
-        statement::controls_transaction(&statement::tokens(statement, Quoting::Sqlite))
-    };
+    let controls =
+        |statement: &&String| statement::controls_transaction(&statement::tokens(statement, Quoting::Sqlite));
     match statements.iter().find(controls) {
         None => Ok(()),
         Some(statement) => Err(Error::InvalidAction {

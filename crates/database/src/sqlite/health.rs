@@ -14,10 +14,7 @@ pub(super) async fn read(database: &Sqlite) -> Health {
             size_bytes: Some(size_bytes),
             ..Health::default()
         },
-        Err(error) => Health {
-            problem: Some(error.to_string()),
-            ..Health::default()
-        },
+        Err(error) => Health { problem: Some(error.to_string()), ..Health::default() },
     }
 }
 

@@ -17,65 +17,36 @@ struct Definition {
 
 pub(super) fn schema(here: &Here<'_>) -> Result<Schema, Error> {
     let shadows = shadow_tables(here)?;
-    let is_ours = |table: &str| {
-        ledger::OBJECTS.contains(&table) || shadows.iter().any(|shadow| shadow == table)
-    };
+    let is_ours = |table: &str| ledger::OBJECTS.contains(&table) || shadows.iter().any(|shadow| shadow == table);
     let mut schema = Schema::default();
-    for definition in definitions(here)?
-        .iter()
-        .filter(|definition| !is_ours(&definition.table))
-    {
+    for definition in definitions(here)?.iter().filter(|definition| !is_ours(&definition.table)) {
         add(here, definition, &mut schema)?;
     }
     Ok(schema)
 }
 
 fn add(here: &Here<'_>, definition: &Definition, schema: &mut Schema) -> Result<(), Error> {
-    let Definition {
-        kind,
-        name,
-        table,
-        sql,
-    } = definition;
+    let Definition { kind, name, table, sql } = definition;
     match kind.as_str() {
         "table" => {
             let owned = read_table(here, name, sql)?;
             let slot = schema.tables.entry(name.clone()).or_default();
-            let (indexes, triggers) = (
-                std::mem::take(&mut slot.indexes),
-                std::mem::take(&mut slot.triggers),
-            );
-            *slot = Table {
-                indexes,
-                triggers,
-                ..owned
-            };
+            let (indexes, triggers) = (std::mem::take(&mut slot.indexes), std::mem::take(&mut slot.triggers));
+            *slot = Table { indexes, triggers, ..owned };
         }
         "index" => {
             let definition = normalise::canonical(sql);
             let unique = definition.starts_with("create unique");
             let slot = schema.tables.entry(table.clone()).or_default();
-            slot.indexes.insert(
-                name.clone(),
-                Index {
-                    unique,
-                    valid: true,
-                    definition,
-                },
-            );
+            slot.indexes.insert(name.clone(), Index { unique, valid: true, definition });
         }
         // A trigger on a view belongs to no table.
         "trigger" if is_table(here, table)? => {
             let slot = schema.tables.entry(table.clone()).or_default();
-            slot.triggers
-                .insert(name.clone(), normalise::canonical(sql));
+            slot.triggers.insert(name.clone(), normalise::canonical(sql));
         }
         _ => {
-            schema
-                .objects
-                .entry(kind.clone())
-                .or_default()
-                .insert(name.clone(), normalise::canonical(sql));
+            schema.objects.entry(kind.clone()).or_default().insert(name.clone(), normalise::canonical(sql));
         }
     }
     Ok(())
@@ -94,12 +65,7 @@ fn definitions(here: &Here<'_>) -> Result<Vec<Definition>, Error> {
 
 /// Tables that a virtual table keeps for itself.
 fn shadow_tables(here: &Here<'_>) -> Result<Vec<String>, Error> {
-    list(
-        here,
-        "SELECT name FROM pragma_table_list WHERE type = 'shadow'",
-        (),
-        |row| row.get(0),
-    )
+    list(here, "SELECT name FROM pragma_table_list WHERE type = 'shadow'", (), |row| row.get(0))
 }
 
 fn is_table(here: &Here<'_>, name: &str) -> Result<bool, Error> {
@@ -111,22 +77,14 @@ fn read_table(here: &Here<'_>, name: &str, sql: &str) -> Result<Table, Error> {
     let canonical = normalise::canonical(sql);
     if canonical.starts_with("create virtual table") {
         let options = BTreeMap::from([("virtual".to_owned(), canonical)]);
-        return Ok(Table {
-            options,
-            ..Table::default()
-        });
+        return Ok(Table { options, ..Table::default() });
     }
     let extras = normalise::extras(sql);
     let mut constraints = BTreeMap::new();
     add_keys(here, name, &mut constraints)?;
     add_foreign_keys(here, name, &mut constraints)?;
     for check in &extras.checks {
-        insert(
-            &mut constraints,
-            ConstraintKind::Check,
-            Vec::new(),
-            check.clone(),
-        );
+        insert(&mut constraints, ConstraintKind::Check, Vec::new(), check.clone());
     }
     Ok(Table {
         columns: columns(here, name, &extras)?,
@@ -142,15 +100,12 @@ fn columns(here: &Here<'_>, table: &str, extras: &Extras) -> Result<Vec<Column>,
         let name: String = row.get(0)?;
         // Quoted, so that the name reads as one piece, whatever it holds.
         let quoted = normalise::canonical(&crate::statement::quote(&name));
-        let ColumnExtras { generated, options } =
-            extras.columns.get(&quoted).cloned().unwrap_or_default();
+        let ColumnExtras { generated, options } = extras.columns.get(&quoted).cloned().unwrap_or_default();
         Ok(Column {
             name,
             data_type: normalise::canonical(&row.get::<_, String>(1)?),
             nullable: !row.get::<_, bool>(2)?,
-            default: row
-                .get::<_, Option<String>>(3)?
-                .map(|default| normalise::canonical(&default)),
+            default: row.get::<_, Option<String>>(3)?.map(|default| normalise::canonical(&default)),
             generated,
             options,
         })
@@ -158,38 +113,18 @@ fn columns(here: &Here<'_>, table: &str, extras: &Extras) -> Result<Vec<Column>,
 }
 
 /// Primary and unique keys.
-fn add_keys(
-    here: &Here<'_>,
-    table: &str,
-    constraints: &mut BTreeMap<String, Constraint>,
-) -> Result<(), Error> {
-    let primary = list(
-        here,
-        "SELECT name FROM pragma_table_xinfo(?1) WHERE pk > 0 ORDER BY pk",
-        [table],
-        |row| row.get(0),
-    )?;
+fn add_keys(here: &Here<'_>, table: &str, constraints: &mut BTreeMap<String, Constraint>) -> Result<(), Error> {
+    let primary =
+        list(here, "SELECT name FROM pragma_table_xinfo(?1) WHERE pk > 0 ORDER BY pk", [table], |row| row.get(0))?;
     if !primary.is_empty() {
-        insert(
-            constraints,
-            ConstraintKind::PrimaryKey,
-            primary,
-            String::new(),
-        );
+        insert(constraints, ConstraintKind::PrimaryKey, primary, String::new());
     }
-    let unique: Vec<String> = list(
-        here,
-        "SELECT name FROM pragma_index_list(?1) WHERE origin = 'u'",
-        [table],
-        |row| row.get(0),
-    )?;
+    let unique: Vec<String> =
+        list(here, "SELECT name FROM pragma_index_list(?1) WHERE origin = 'u'", [table], |row| row.get(0))?;
     for index in unique {
-        let columns = list(
-            here,
-            "SELECT name FROM pragma_index_info(?1) ORDER BY seqno",
-            [&index],
-            |row| Ok(row.get::<_, Option<String>>(0)?.unwrap_or_default()),
-        )?;
+        let columns = list(here, "SELECT name FROM pragma_index_info(?1) ORDER BY seqno", [&index], |row| {
+            Ok(row.get::<_, Option<String>>(0)?.unwrap_or_default())
+        })?;
         insert(constraints, ConstraintKind::Unique, columns, String::new());
     }
     Ok(())
@@ -210,29 +145,19 @@ fn add_foreign_keys(
     let sql = "SELECT id, \"from\", \"table\", \"to\", on_update, on_delete, \"match\"
                FROM pragma_foreign_key_list(?1) ORDER BY id, seq";
     let parts = list(here, sql, [table], |row| {
-        let (update, delete, matching): (String, String, String) =
-            (row.get(4)?, row.get(5)?, row.get(6)?);
+        let (update, delete, matching): (String, String, String) = (row.get(4)?, row.get(5)?, row.get(6)?);
         Ok(Part {
             id: row.get(0)?,
             column: row.get(1)?,
             parent: row.get(2)?,
             parent_column: row.get(3)?,
-            actions: format!("on update {update} on delete {delete} match {matching}")
-                .to_lowercase(),
+            actions: format!("on update {update} on delete {delete} match {matching}").to_lowercase(),
         })
     })?;
     for key in parts.chunk_by(|one, next| one.id == next.id) {
         let columns = key.iter().map(|part| part.column.clone()).collect();
-        let parents: Vec<&str> = key
-            .iter()
-            .filter_map(|part| part.parent_column.as_deref())
-            .collect();
-        let definition = format!(
-            "references {} ({}) {}",
-            key[0].parent,
-            parents.join(", "),
-            key[0].actions
-        );
+        let parents: Vec<&str> = key.iter().filter_map(|part| part.parent_column.as_deref()).collect();
+        let definition = format!("references {} ({}) {}", key[0].parent, parents.join(", "), key[0].actions);
         insert(constraints, ConstraintKind::ForeignKey, columns, definition);
     }
     Ok(())
@@ -245,19 +170,11 @@ fn insert(
     columns: Vec<String>,
     definition: String,
 ) {
-    let constraint = Constraint {
-        kind,
-        columns,
-        definition,
-    };
+    let constraint = Constraint { kind, columns, definition };
     constraints.insert(constraint.describe(), constraint);
 }
 
-fn options(
-    here: &Here<'_>,
-    table: &str,
-    extras: &Extras,
-) -> Result<BTreeMap<String, String>, Error> {
+fn options(here: &Here<'_>, table: &str, extras: &Extras) -> Result<BTreeMap<String, String>, Error> {
     let sql = "SELECT wr, strict FROM pragma_table_list WHERE schema = 'main' AND name = ?1";
     let flags: Vec<(bool, bool)> = list(here, sql, [table], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let mut options = BTreeMap::new();
@@ -283,10 +200,6 @@ fn list<T>(
     let rows = here
         .connection
         .prepare_cached(sql)
-        .and_then(|mut statement| {
-            statement
-                .query_map(parameters, read)?
-                .collect::<rusqlite::Result<Vec<T>>>()
-        });
+        .and_then(|mut statement| statement.query_map(parameters, read)?.collect::<rusqlite::Result<Vec<T>>>());
     rows.map_err(|error| here.meaning(sql, &error))
 }

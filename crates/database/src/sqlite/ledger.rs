@@ -43,7 +43,8 @@ CREATE INDEX lockstep_ledger_executed ON lockstep_ledger (version) WHERE state =
 CREATE INDEX lockstep_ledger_claimed ON lockstep_ledger (version) WHERE state = 'claimed';
 ";
 
-const ROW_COLUMNS: &str = "version, hash, step_name, state, kind, fence, cursor, rows_done, rows_written, batches, updated_at_ms";
+const ROW_COLUMNS: &str =
+    "version, hash, step_name, state, kind, fence, cursor, rows_done, rows_written, batches, updated_at_ms";
 
 /// Makes the tables when there are none, and writes the owner. Inside a write transaction.
 pub(super) fn take(here: &Here<'_>, owner: &Owner) -> Result<Ledger, Error> {
@@ -63,12 +64,7 @@ fn make(here: &Here<'_>, owner: &Owner) -> Result<(), Error> {
     here.own(here.connection.execute_batch(MAKE))?;
     here.own(here.connection.execute(
         "INSERT INTO lockstep_meta VALUES (1, ?1, ?2, ?3, NULL, ?4, 0)",
-        (
-            FORMAT,
-            uuid::Uuid::new_v4().to_string(),
-            &owner.cluster_id,
-            &owner.node_name,
-        ),
+        (FORMAT, uuid::Uuid::new_v4().to_string(), &owner.cluster_id, &owner.node_name),
     ))?;
     Ok(())
 }
@@ -98,60 +94,30 @@ fn exists(here: &Here<'_>) -> Result<bool, Error> {
 /// Head, fence and unfinished row.
 pub(super) fn read(here: &Here<'_>) -> Result<Ledger, Error> {
     if !exists(here)? {
-        return Err(Error::NoLedger {
-            database: here.place.to_owned(),
-        });
+        return Err(Error::NoLedger { database: here.place.to_owned() });
     }
     check_format(here)?;
-    let (database_id, cluster_id, node_id, node_name, fence) =
-        here.own(here.connection.query_row(
-            "SELECT database_id, cluster_id, owner_node_id, owner_name, fence FROM lockstep_meta",
-            (),
-            |row| {
-                Ok((
-                    row.get(0)?,
-                    row.get(1)?,
-                    row.get::<_, Option<i64>>(2)?,
-                    row.get(3)?,
-                    row.get(4)?,
-                ))
-            },
-        ))?;
-    let head = one_row(
-        here,
-        "WHERE state = 'executed' ORDER BY version DESC LIMIT 1",
-        None,
-    )?;
+    let (database_id, cluster_id, node_id, node_name, fence) = here.own(here.connection.query_row(
+        "SELECT database_id, cluster_id, owner_node_id, owner_name, fence FROM lockstep_meta",
+        (),
+        |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, Option<i64>>(2)?, row.get(3)?, row.get(4)?)),
+    ))?;
+    let head = one_row(here, "WHERE state = 'executed' ORDER BY version DESC LIMIT 1", None)?;
     Ok(Ledger {
         database_id,
-        owner: Owner {
-            cluster_id,
-            node_id: node_id.map(|id| NodeId(unsigned(id))),
-            node_name,
-        },
+        owner: Owner { cluster_id, node_id: node_id.map(|id| NodeId(unsigned(id))), node_name },
         head: head.as_ref().map_or(Version::BASELINE, |row| row.version),
         head_hash: head.map_or_else(String::new, |row| row.hash),
         fence: Fence(unsigned(fence)),
-        claimed: one_row(
-            here,
-            "WHERE state = 'claimed' ORDER BY version LIMIT 1",
-            None,
-        )?,
+        claimed: one_row(here, "WHERE state = 'claimed' ORDER BY version LIMIT 1", None)?,
     })
 }
 
 fn check_format(here: &Here<'_>) -> Result<(), Error> {
-    let stored: u32 = here.own(here.connection.query_row(
-        "SELECT format FROM lockstep_meta",
-        (),
-        |row| row.get(0),
-    ))?;
+    let stored: u32 =
+        here.own(here.connection.query_row("SELECT format FROM lockstep_meta", (), |row| row.get(0)))?;
     if stored > FORMAT {
-        return Err(Error::NewerLedger {
-            database: here.place.to_owned(),
-            stored,
-            supported: FORMAT,
-        });
+        return Err(Error::NewerLedger { database: here.place.to_owned(), stored, supported: FORMAT });
     }
     Ok(())
 }
@@ -169,25 +135,17 @@ pub(super) fn found(here: &Here<'_>, version: Version) -> Result<Found, Error> {
 
 /// Refuses when a newer decision has written here.
 pub(super) fn check_fence(here: &Here<'_>, offered: Fence) -> Result<(), Error> {
-    let stored: i64 = here.own(here.connection.query_row(
-        "SELECT fence FROM lockstep_meta",
-        (),
-        |row| row.get(0),
-    ))?;
+    let stored: i64 =
+        here.own(here.connection.query_row("SELECT fence FROM lockstep_meta", (), |row| row.get(0)))?;
     decision::check_fence(here.place, Fence(unsigned(stored)), offered)
 }
 
 /// Writes the fence. Never down: neither this condition nor the trigger lets it.
 pub(super) fn raise_fence(here: &Here<'_>, fence: Fence) -> Result<(), Error> {
-    let raised = here.own(here.connection.execute(
-        "UPDATE lockstep_meta SET fence = ?1 WHERE fence <= ?1",
-        [signed(fence.0)],
-    ))?;
-    if raised == 0 {
-        check_fence(here, fence)
-    } else {
-        Ok(())
-    }
+    let raised = here.own(
+        here.connection.execute("UPDATE lockstep_meta SET fence = ?1 WHERE fence <= ?1", [signed(fence.0)]),
+    )?;
+    if raised == 0 { check_fence(here, fence) } else { Ok(()) }
 }
 
 /// How far a row is.
@@ -200,12 +158,7 @@ pub(super) struct Reached {
 }
 
 /// Writes the job's row and raises the fence.
-pub(super) fn write(
-    here: &Here<'_>,
-    job: &Job,
-    state: State,
-    reached: &Reached,
-) -> Result<(), Error> {
+pub(super) fn write(here: &Here<'_>, job: &Job, state: State, reached: &Reached) -> Result<(), Error> {
     raise_fence(here, job.fence)?;
     here.own(here.connection.execute(
         "INSERT INTO lockstep_ledger VALUES (:version, :hash, :step, :state, :kind, :fence, :cursor, :done, :written,
@@ -224,28 +177,16 @@ pub(super) fn write(
 }
 
 /// Rows above a version.
-pub(super) fn rows_after(
-    here: &Here<'_>,
-    after: Version,
-    rows_max: u32,
-) -> Result<Vec<Row>, Error> {
+pub(super) fn rows_after(here: &Here<'_>, after: Version, rows_max: u32) -> Result<Vec<Row>, Error> {
     read(here)?;
-    let sql = format!(
-        "SELECT {ROW_COLUMNS} FROM lockstep_ledger WHERE version > ?1 ORDER BY version LIMIT ?2"
-    );
+    let sql = format!("SELECT {ROW_COLUMNS} FROM lockstep_ledger WHERE version > ?1 ORDER BY version LIMIT ?2");
     let raw = here.own(here.connection.prepare(&sql).and_then(|mut statement| {
-        statement
-            .query_map((signed(after.0), rows_max), RawRow::read)?
-            .collect::<rusqlite::Result<Vec<_>>>()
+        statement.query_map((signed(after.0), rows_max), RawRow::read)?.collect::<rusqlite::Result<Vec<_>>>()
     }))?;
     raw.into_iter().map(|row| row.check(here.place)).collect()
 }
 
-fn one_row(
-    here: &Here<'_>,
-    condition: &str,
-    version: Option<Version>,
-) -> Result<Option<Row>, Error> {
+fn one_row(here: &Here<'_>, condition: &str, version: Option<Version>) -> Result<Option<Row>, Error> {
     let sql = format!("SELECT {ROW_COLUMNS} FROM lockstep_ledger {condition}");
     let parameters = rusqlite::params_from_iter(version.map(|version| signed(version.0)));
     let raw = here.own(
@@ -287,11 +228,7 @@ impl RawRow {
 
     fn check(self, place: &str) -> Result<Row, Error> {
         match (State::from_name(&self.state), Kind::from_name(&self.kind)) {
-            (Some(state), Some(kind)) => Ok(Row {
-                state,
-                kind,
-                ..self.row
-            }),
+            (Some(state), Some(kind)) => Ok(Row { state, kind, ..self.row }),
             _ => Err(Error::DamagedLedger {
                 database: place.to_owned(),
                 reason: format!(

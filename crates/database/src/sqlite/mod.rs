@@ -41,11 +41,7 @@ pub(crate) struct Sqlite {
 impl Sqlite {
     pub(crate) fn new(dsn: &str) -> Result<Self, Error> {
         let file = file_of(dsn)?;
-        Ok(Self {
-            place: file.display().to_string(),
-            file,
-            claim: Mutex::new(None),
-        })
+        Ok(Self { place: file.display().to_string(), file, claim: Mutex::new(None) })
     }
 
     async fn session(&self) -> Result<session::Session, Error> {
@@ -72,10 +68,7 @@ impl Database for Sqlite {
     }
 
     async fn ledger_rows(&self, after: Version, rows_max: u32) -> Result<Vec<Row>, Error> {
-        self.session()
-            .await?
-            .read(move |here| ledger::rows_after(here, after, rows_max))
-            .await
+        self.session().await?.read(move |here| ledger::rows_after(here, after, rows_max)).await
     }
 
     async fn schema(&self) -> Result<Schema, Error> {

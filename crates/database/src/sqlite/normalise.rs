@@ -103,19 +103,14 @@ fn read_item(item: &[Token], extras: &mut Extras) {
 
 /// Reads the clause that begins here, if it is one of those sought; how many tokens it has.
 fn read_clause(rest: &[Token], column: &mut ColumnExtras, checks: &mut Vec<String>) -> usize {
-    let is =
-        |position: usize, word: &str| rest.get(position).is_some_and(|token| token.is_word(word));
+    let is = |position: usize, word: &str| rest.get(position).is_some_and(|token| token.is_word(word));
     let group = group_length(&rest[1..]);
     if is(0, "check") && group > 0 {
         checks.push(text(&rest[1..=group]));
         return 1 + group;
     }
     if is(0, "as") && group > 0 {
-        let stored = if is(1 + group, "stored") {
-            "stored"
-        } else {
-            "virtual"
-        };
+        let stored = if is(1 + group, "stored") { "stored" } else { "virtual" };
         column.generated = Some(format!("{} {stored}", text(&rest[1..=group])));
         return 1 + group;
     }
@@ -176,10 +171,7 @@ mod tests {
         assert_eq!(extras.checks, ["( b < > ')' )", "( length ( a ) > 1 )"]);
         assert_eq!(extras.columns["id"].options, ["autoincrement"]);
         assert_eq!(extras.columns["a"].options, ["collate nocase"]);
-        assert_eq!(
-            extras.columns["b"].generated.as_deref(),
-            Some("( lower ( a ) ) stored")
-        );
+        assert_eq!(extras.columns["b"].generated.as_deref(), Some("( lower ( a ) ) stored"));
         assert_eq!(extras.columns["\"c, d\""], ColumnExtras::default());
         assert_eq!(extras.clauses, ["unique ( a , b ) on conflict ignore"]);
     }

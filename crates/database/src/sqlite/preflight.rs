@@ -22,17 +22,13 @@ pub(super) async fn preflight(database: &Sqlite, step: &Step, limits: &Limits) -
 
 async fn look(database: &Sqlite, step: &Step, limits: &Limits) -> Result<Vec<Obstacle>, Error> {
     let mut session = database.session().await?;
-    let mut obstacles =
-        violations(&mut session, &step.preconditions, limits.rows_shown_max).await?;
+    let mut obstacles = violations(&mut session, &step.preconditions, limits.rows_shown_max).await?;
     if let Action::Statements { statements, .. } = &step.forward
         && let Some(first) = statements.first().cloned()
     {
         // Later statements may need what the first one makes; only the first can be judged before anything is run.
         let prepared = session.read(move |here| {
-            here.connection
-                .prepare(&first)
-                .map(drop)
-                .map_err(|error| here.meaning(&first, &error))
+            here.connection.prepare(&first).map(drop).map_err(|error| here.meaning(&first, &error))
         });
         obstacles.extend(prepared.await.err().map(|error| failed_look(&error)));
     }
@@ -60,8 +56,9 @@ async fn writer(session: &mut Session, limits: &Limits) -> Result<Option<Obstacl
                 "another process has held the write lock of {database} for more than {} ms",
                 wait.as_millis()
             ),
-            remedy: "end that process or its transaction (SQLite does not tell which it is; `fuser` on the file does)"
-                .to_owned(),
+            remedy:
+                "end that process or its transaction (SQLite does not tell which it is; `fuser` on the file does)"
+                    .to_owned(),
         })),
         Err(error) => Err(error),
     }
@@ -75,9 +72,7 @@ async fn violations(
     let mut obstacles = Vec::new();
     for assertion in assertions {
         let query = assertion.violations_query.clone();
-        let rows = session
-            .read(move |here| first_rows(here, &query, rows_shown_max))
-            .await?;
+        let rows = session.read(move |here| first_rows(here, &query, rows_shown_max)).await?;
         if !rows.is_empty() {
             obstacles.push(violated(&assertion.name, &rows));
         }
@@ -93,21 +88,14 @@ pub(super) async fn assert_all(
     cancel: &CancellationToken,
 ) -> Result<(), Error> {
     for assertion in assertions {
-        let Assertion {
-            name,
-            violations_query,
-        } = assertion.clone();
+        let Assertion { name, violations_query } = assertion.clone();
         session
             .read_or_cancel(cancel, move |here| {
                 let rows = first_rows(here, &violations_query, rows_shown_max)?;
                 if rows.is_empty() {
                     return Ok(());
                 }
-                Err(Error::Violations {
-                    database: here.place.to_owned(),
-                    assertion: name,
-                    rows,
-                })
+                Err(Error::Violations { database: here.place.to_owned(), assertion: name, rows })
             })
             .await?;
     }
@@ -115,15 +103,8 @@ pub(super) async fn assert_all(
 }
 
 /// The first rows of a query, as people read them. Refuses what is no query.
-pub(super) fn first_rows(
-    here: &Here<'_>,
-    query: &str,
-    rows_max: u32,
-) -> Result<Vec<String>, Error> {
-    let mut statement = here
-        .connection
-        .prepare(query)
-        .map_err(|error| here.meaning(query, &error))?;
+pub(super) fn first_rows(here: &Here<'_>, query: &str, rows_max: u32) -> Result<Vec<String>, Error> {
+    let mut statement = here.connection.prepare(query).map_err(|error| here.meaning(query, &error))?;
     if !statement.readonly() {
         return Err(Error::Statement {
             database: here.place.to_owned(),

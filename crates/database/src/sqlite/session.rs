@@ -44,11 +44,7 @@ impl Session {
             tokio::task::spawn_blocking(move || connect::open(&file, &place)).await
         };
         let connection = opened.map_err(|_| stopped(&place))??;
-        Ok(Self {
-            interrupt: connection.get_interrupt_handle(),
-            connection: Some(connection),
-            place,
-        })
+        Ok(Self { interrupt: connection.get_interrupt_handle(), connection: Some(connection), place })
     }
 
     /// Where it is, for messages.
@@ -71,13 +67,9 @@ impl Session {
         work: impl FnOnce(&Here<'_>) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         self.run(cancel, move |connection, place| {
-            let snapshot = connection
-                .unchecked_transaction()
-                .map_err(|error| connect::meaning(place, "begin", &error))?;
-            work(&Here {
-                place,
-                connection: &snapshot,
-            })
+            let snapshot =
+                connection.unchecked_transaction().map_err(|error| connect::meaning(place, "begin", &error))?;
+            work(&Here { place, connection: &snapshot })
         })
         .await
     }
@@ -94,12 +86,7 @@ impl Session {
         loop {
             attempts.begin();
             let work = work.clone();
-            match self
-                .run(cancel, move |connection, place| {
-                    in_transaction(connection, place, &work)
-                })
-                .await
-            {
+            match self.run(cancel, move |connection, place| in_transaction(connection, place, &work)).await {
                 Err(Error::Busy { .. }) => {
                     timeouts(attempts.count());
                     attempts.pause(&self.place, what, cancel).await?;
@@ -118,10 +105,7 @@ impl Session {
         let mut connection = self.connection.take().ok_or_else(|| stopped(&self.place))?;
         if cancel.is_cancelled() {
             self.connection = Some(connection);
-            return Err(Error::Cancelled {
-                database: self.place.clone(),
-                what: "the work".to_owned(),
-            });
+            return Err(Error::Cancelled { database: self.place.clone(), what: "the work".to_owned() });
         }
         let place = self.place.clone();
         let working = tokio::task::spawn_blocking(move || {
@@ -152,14 +136,9 @@ fn in_transaction<T>(
     let transaction = connection
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(|error| connect::meaning(place, "begin immediate", &error))?;
-    let done = work(&Here {
-        place,
-        connection: &transaction,
-    })?;
+    let done = work(&Here { place, connection: &transaction })?;
     // A commit that fails leaves the transaction open, and dropping it rolls back: never half, never unknown.
-    transaction
-        .commit()
-        .map_err(|error| connect::meaning(place, "commit", &error))?;
+    transaction.commit().map_err(|error| connect::meaning(place, "commit", &error))?;
     Ok(done)
 }
 
