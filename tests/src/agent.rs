@@ -14,7 +14,10 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 pub fn program() -> Result<PathBuf> {
     let test = std::env::current_exe()?;
     let beside = test.ancestors().skip(1).take(3).map(|directory| directory.join("lockstep"));
-    beside.into_iter().find(|path| path.is_file()).context("no `lockstep` program was built: run the tests with `cargo xtask test`")
+    beside
+        .into_iter()
+        .find(|path| path.is_file())
+        .context("no `lockstep` program was built: run the tests with `cargo xtask test`")
 }
 
 /// An address on loopback that nobody listened at a moment ago.

@@ -104,5 +104,7 @@ fn inode_of(port: u16) -> Option<String> {
 fn holds_socket(process: u32, inode: &str) -> bool {
     let wanted = format!("socket:[{inode}]");
     let Ok(descriptors) = std::fs::read_dir(format!("/proc/{process}/fd")) else { return false };
-    descriptors.flatten().any(|entry| std::fs::read_link(entry.path()).is_ok_and(|link| link == Path::new(&wanted)))
+    descriptors
+        .flatten()
+        .any(|entry| std::fs::read_link(entry.path()).is_ok_and(|link| link == Path::new(&wanted)))
 }

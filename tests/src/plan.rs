@@ -22,7 +22,10 @@ pub fn step(name: &str, phase: Phase, forward: Action, revert: Option<Action>) -
 /// Statements in one transaction.
 #[must_use]
 pub fn statements(statements: &[&str]) -> Action {
-    Action::Statements { statements: statements.iter().map(|text| (*text).to_owned()).collect(), transactional: true }
+    Action::Statements {
+        statements: statements.iter().map(|text| (*text).to_owned()).collect(),
+        transactional: true,
+    }
 }
 
 /// A change with these steps.
@@ -72,7 +75,12 @@ pub fn all_phases(name: &str, engine: Engine, batch_rows_max: u32) -> Spec {
         name,
         engine,
         vec![
-            step("add email", Phase::Expand, statements(&add_email(engine)), Some(statements(&drop_email(engine)))),
+            step(
+                "add email",
+                Phase::Expand,
+                statements(&add_email(engine)),
+                Some(statements(&drop_email(engine))),
+            ),
             step("fill email", Phase::Backfill, Action::Backfill(backfill), nothing.clone()),
             step("check email", Phase::Validate, Action::Assert { assertions: vec![assertion] }, nothing.clone()),
             step("write email", Phase::SwitchWrites, Action::Nothing, nothing.clone()),
