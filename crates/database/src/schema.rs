@@ -160,8 +160,8 @@ impl Table {
     fn flatten(&self, table: &str, flat: &mut BTreeMap<String, String>) {
         let options: Vec<String> = self.options.iter().map(|(name, value)| format!("{name} {value}")).collect();
         flat.insert(format!("table {table}"), format!("a table {}", options.join(", ")).trim_end().to_owned());
-        for (position, column) in self.columns.iter().enumerate() {
-            flat.insert(format!("column {table}.{}", column.name), column.describe(position + 1));
+        for column in &self.columns {
+            flat.insert(format!("column {table}.{}", column.name), column.describe());
         }
         for (name, constraint) in &self.constraints {
             flat.insert(format!("constraint {name} of {table}"), constraint.describe());
@@ -176,8 +176,10 @@ impl Table {
 }
 
 impl Column {
-    fn describe(&self, position: usize) -> String {
-        let mut text = format!("column {position} {}", self.data_type);
+    fn describe(&self) -> String {
+        // Where a column stands is left out: a dropped column that a revert brings back stands last, and no statement that names
+        // its columns can tell.
+        let mut text = format!("column {}", self.data_type);
         if !self.nullable {
             text.push_str(" not null");
         }
