@@ -1,0 +1,435 @@
+//! The handle, and what is behind it.
+
+use crate::clock::{Clock, Stamper};
+use crate::coalesce::{self, Coalescer};
+use crate::leadership::{self, Leadership};
+use crate::log_store::LogStore;
+use crate::machine::{Machine, Replica};
+use crate::network::Network;
+use crate::peers::Peers;
+use crate::propose::{self, Queued};
+use crate::raft::{Metrics, Raft};
+use crate::soft::{self, Soft, SoftState};
+use crate::status::{self, Status};
+use crate::{Committed, Config, Error, Events, Proposal, join, read, reconcile, service, watchdog};
+use lockstep_core::node::Candidate;
+use lockstep_core::{LogIndex, NodeId, State};
+use lockstep_storage::{Identity, Store};
+use openraft::async_runtime::watch::WatchReceiver;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::{Mutex, broadcast, mpsc, watch};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// This agent's part in the agreement. Cheap to clone; all clones are the same.
+///
+/// Without a node id it only waits: [`Consensus::bootstrap`] or [`Consensus::join`] gives it one. With an id in its store it
+/// takes part from the start. It runs until [`Consensus::shutdown`].
+#[derive(Clone)]
+pub struct Consensus {
+    inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) config: Config,
+    pub(crate) store: Store,
+    pub(crate) stamper: Stamper,
+    pub(crate) replica: Arc<Replica>,
+    pub(crate) peers: Arc<Peers>,
+    pub(crate) soft: Soft,
+    pub(crate) proposals: mpsc::Sender<Queued>,
+    pub(crate) leadership: watch::Sender<Leadership>,
+    pub(crate) stop: CancellationToken,
+    confirms: Coalescer,
+    barriers: Coalescer,
+    running: OnceLock<Arc<Running>>,
+    starting: Mutex<()>,
+    tasks: TaskTracker,
+}
+
+/// Raft under an id.
+pub(crate) struct Running {
+    pub(crate) identity: Identity,
+    pub(crate) raft: Raft,
+    pub(crate) log: LogStore,
+}
+
+impl Running {
+    /// Who leads, as far as this agent knows.
+    pub(crate) fn leader(&self) -> Option<u64> {
+        self.look(|metrics| metrics.current_leader)
+    }
+
+    /// Looks at openraft's metrics, quickly: they cannot change meanwhile.
+    pub(crate) fn look<Value>(&self, look: impl FnOnce(&Metrics) -> Value) -> Value {
+        look(&self.raft.metrics().borrow_watched())
+    }
+}
+
+impl Consensus {
+    /// Starts serving other agents at `listener`, and Raft when the store holds an identity.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] for settings that cannot work, [`Error::Stopped`] when the stored log cannot be read.
+    pub async fn start(
+        config: Config,
+        store: Store,
+        listener: TcpListener,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, Error> {
+        config.check()?;
+        let (proposals, queue) = mpsc::channel(propose::QUEUE);
+        let (confirms, confirms_asked) = Coalescer::new();
+        let (barriers, barriers_asked) = Coalescer::new();
+        let inner = Arc::new(Inner {
+            peers: Arc::new(Peers::new(&config)),
+            config,
+            stamper: Stamper::new(clock),
+            replica: Arc::default(),
+            soft: Soft::default(),
+            proposals,
+            leadership: watch::Sender::new(None),
+            stop: CancellationToken::new(),
+            confirms,
+            barriers,
+            running: OnceLock::new(),
+            starting: Mutex::new(()),
+            tasks: TaskTracker::new(),
+            store,
+        });
+        if let Some(identity) = inner.store.identity() {
+            inner.run_as(identity).await?;
+        }
+        inner.tasks.spawn(service::serve(Arc::clone(&inner), listener));
+        inner.spawn(|inner| propose::run_batches(inner, queue));
+        inner.spawn(soft::run_pushes);
+        inner.spawn(
+            |inner| async move { coalesce::run_rounds(confirms_asked, || read::confirm_round(&inner)).await },
+        );
+        inner.spawn(
+            |inner| async move { coalesce::run_rounds(barriers_asked, || read::barrier_round(&inner)).await },
+        );
+        Ok(Self { inner })
+    }
+
+    /// Who this agent is; `None` before it is a member.
+    #[must_use]
+    pub fn identity(&self) -> Option<Identity> {
+        self.inner.running.get().map(|running| running.identity.clone())
+    }
+
+    /// Makes a cluster with this agent as its first node, which gets id 1. Goes on where an interrupted call left off, if the
+    /// cluster id is the same; [`Consensus::identity`] tells it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OtherCluster`] when the store belongs to a cluster already, [`Error::Refused`] when the state refuses.
+    pub async fn bootstrap(&self, cluster_id: &str, candidate: Candidate) -> Result<NodeId, Error> {
+        join::bootstrap(&self.inner, cluster_id, candidate).await
+    }
+
+    /// Lets this agent in through any of the members at `via` (peer addresses). Returns its node id at once when it is a member
+    /// already. Safe to repeat when the answer was lost, also after a restart: the same agent never becomes two nodes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] when the cluster does not want it as it is, [`Error::Peer`] when nobody could be asked in time.
+    pub async fn join(
+        &self,
+        via: &[String],
+        candidate: Candidate,
+        secret: &str,
+        replace: bool,
+    ) -> Result<NodeId, Error> {
+        join::join(&self.inner, via, candidate, secret, replace).await
+    }
+
+    /// Proposes a command through the leader, whoever that is, and returns when it is committed and applied there. Callers at
+    /// the same time share messages and disk writes. After success, [`Consensus::wait_applied`] waits until this agent's
+    /// own state shows it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoQuorum`]: not proposed, retryable. [`Error::Unknown`]: it may or may not take effect; only a proposal with a
+    /// request id may be repeated. [`Error::TooLarge`], [`Error::NotMember`], [`Error::Removed`], [`Error::Stopped`].
+    pub async fn propose(&self, proposal: Proposal) -> Result<Committed, Error> {
+        self.inner.propose(proposal).await
+    }
+
+    /// Waits until this agent's state shows everything that was committed anywhere before the call. Many callers share one
+    /// question to the leader.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoQuorum`], retryable; [`Error::NotMember`], [`Error::Removed`], [`Error::Stopped`].
+    pub async fn read_barrier(&self) -> Result<LogIndex, Error> {
+        self.inner.barriers.ask().await
+    }
+
+    /// On the leader: makes sure by a round of heartbeats that nobody else led when the call was made. Many callers share
+    /// one round. The log index covers everything committed before the call.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotLeader`] with the leader's client address; [`Error::NoQuorum`] when too few voters answer, retryable.
+    pub async fn confirm_leadership(&self) -> Result<LogIndex, Error> {
+        self.inner.confirm().await
+    }
+
+    /// Looks at the state. The closure must be quick: it holds up apply.
+    ///
+    /// # Panics
+    ///
+    /// When applying an entry has panicked before: the state must not be served any more.
+    pub fn with_state<Value>(&self, look: impl FnOnce(&State) -> Value) -> Value {
+        self.inner.replica.with_state(look)
+    }
+
+    /// The log index up to which entries are applied here; changes after every applied batch and every installed snapshot.
+    #[must_use]
+    pub fn applied(&self) -> watch::Receiver<LogIndex> {
+        self.inner.replica.applied()
+    }
+
+    /// Waits until the entry at `index` is applied here.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Timeout`] after the configured request time-out, retryable.
+    pub async fn wait_applied(&self, index: LogIndex) -> Result<LogIndex, Error> {
+        self.inner.wait_applied(index, Instant::now() + self.inner.config.request_timeout).await
+    }
+
+    /// What applied commands changed, by log index. A receiver that is told that it lagged, or sees [`Consensus::applied`] pass
+    /// by without events (a snapshot was installed), looks at the state instead.
+    #[must_use]
+    pub fn events(&self) -> broadcast::Receiver<Events> {
+        self.inner.replica.events()
+    }
+
+    /// How the Raft group looks from here.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotMember`].
+    pub fn status(&self) -> Result<Status, Error> {
+        Ok(status::of(self.inner.running()?))
+    }
+
+    /// Whether this agent leads and has applied an entry of its own term, and which term that is.
+    #[must_use]
+    pub fn leadership(&self) -> watch::Receiver<Leadership> {
+        self.inner.leadership.subscribe()
+    }
+
+    /// Turns true once this node has been removed from the cluster. Its agent must stop.
+    #[must_use]
+    pub fn removed(&self) -> watch::Receiver<bool> {
+        self.inner.peers.removed().subscribe()
+    }
+
+    /// What is wrong with this machine's clock, if anything: cause, amount, remedy.
+    #[must_use]
+    pub fn clock_warning(&self) -> Option<String> {
+        self.inner.stamper.warning()
+    }
+
+    /// Hands leadership to the voter that is furthest ahead, and waits until another one leads. Nothing happens on others.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotMember`], [`Error::Stopped`], [`Error::Timeout`] when nobody took over.
+    pub async fn transfer_leadership(&self) -> Result<(), Error> {
+        self.inner.hand_over().await
+    }
+
+    /// Sets what this agent tells the others without agreement, e.g. progress and health. Sent when changed, and no more often
+    /// than configured.
+    pub fn publish_soft(&self, value: serde_json::Value) {
+        self.inner.soft.publish(value);
+    }
+
+    /// The newest that each member told, with the moment of arrival here.
+    #[must_use]
+    pub fn soft_state(&self) -> SoftState {
+        self.inner.soft.known_of(|node| self.with_state(|state| state.nodes().contains_key(&node)))
+    }
+
+    /// Counts up whenever soft state arrives.
+    #[must_use]
+    pub fn soft_state_changes(&self) -> watch::Receiver<u64> {
+        self.inner.soft.arrived()
+    }
+
+    /// Hands leadership over if this agent leads, then stops Raft and the peer port. The handle is of no use afterwards.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Stopped`] when Raft had failed before.
+    pub async fn shutdown(&self) -> Result<(), Error> {
+        self.inner.shutdown().await
+    }
+
+    #[cfg(test)]
+    pub(crate) fn inner(&self) -> &Arc<Inner> {
+        &self.inner
+    }
+}
+
+impl Inner {
+    pub(crate) fn running(&self) -> Result<&Arc<Running>, Error> {
+        self.running.get().ok_or(Error::NotMember)
+    }
+
+    /// Starts Raft under an id, once.
+    pub(crate) async fn run_as(self: &Arc<Self>, identity: Identity) -> Result<&Arc<Running>, Error> {
+        let _starting = self.starting.lock().await;
+        if let Some(running) = self.running.get() {
+            return Ok(running);
+        }
+        self.peers.identify(identity.clone());
+        let log = LogStore::new(self.store.clone());
+        let machine = Machine { store: self.store.clone(), replica: Arc::clone(&self.replica) };
+        let network = Network {
+            peers: Arc::clone(&self.peers),
+            replica: Arc::clone(&self.replica),
+            transfer_timeout: self.config.transfer_timeout,
+        };
+        let config = Arc::new(self.config.to_raft(&identity.cluster_id)?);
+        let raft =
+            Raft::new(identity.node_id, config, network, log.clone(), machine).await.map_err(Error::stopped)?;
+        let running = self.running.get_or_init(|| Arc::new(Running { identity, raft, log }));
+        let (following, reconciling, watching) = (Arc::clone(running), Arc::clone(running), Arc::clone(running));
+        self.spawn(|inner| leadership::follow(inner, following));
+        self.spawn(|inner| reconcile::run(inner, reconciling));
+        self.spawn(|inner| watchdog::run(inner, watching));
+        Ok(running)
+    }
+
+    /// Runs a task until it ends or consensus stops.
+    fn spawn<Task>(self: &Arc<Self>, task: impl FnOnce(Arc<Self>) -> Task)
+    where
+        Task: Future<Output = ()> + Send + 'static,
+    {
+        let stop = self.stop.clone();
+        let task = task(Arc::clone(self));
+        self.tasks.spawn(async move { stop.run_until_cancelled(task).await });
+    }
+
+    pub(crate) async fn propose(self: &Arc<Self>, proposal: Proposal) -> Result<Committed, Error> {
+        propose::propose(self, proposal).await
+    }
+
+    pub(crate) async fn confirm(&self) -> Result<LogIndex, Error> {
+        self.running()?;
+        self.confirms.ask().await
+    }
+
+    pub(crate) async fn wait_applied(&self, index: LogIndex, deadline: Instant) -> Result<LogIndex, Error> {
+        let mut applied = self.replica.applied();
+        match tokio::time::timeout_at(deadline, applied.wait_for(|applied| *applied >= index)).await {
+            Ok(Ok(applied)) => Ok(*applied),
+            Ok(Err(_)) => Err(Error::stopped("shut down")),
+            Err(_) => {
+                let what = format!("applying log index {index} here");
+                Err(Error::Timeout { what, waited: self.config.request_timeout })
+            }
+        }
+    }
+
+    /// Waits until the Raft group has news, and no longer than until `deadline`.
+    pub(crate) async fn wait_for_change(&self, deadline: Instant) {
+        let Ok(running) = self.running() else { return };
+        let mut news = running.raft.server_metrics();
+        // Both outcomes mean: look again.
+        let _ = tokio::time::timeout_at(deadline, news.changed()).await;
+    }
+
+    /// Fails for an agent that is no member, or not any more.
+    pub(crate) fn check_member(&self) -> Result<(), Error> {
+        let running = self.running()?;
+        if *self.peers.removed().borrow() {
+            let Identity { node_id: node, cluster_id, .. } = running.identity.clone();
+            return Err(Error::Removed { node, cluster_id });
+        }
+        Ok(())
+    }
+
+    /// True when this agent knows for sure that a node was in the cluster and is not any more, not even as a Raft member: until
+    /// then its vote may be needed to let it go.
+    pub(crate) fn is_removed(&self, node: u64) -> bool {
+        let Ok(running) = self.running() else { return false };
+        let applied = self.replica.applied().borrow().0;
+        let gone = |state: &State| state.cluster().is_some() && !state.nodes().contains_key(&NodeId(node));
+        let is_member =
+            running.look(|metrics| metrics.committed_membership_config.membership().get_node(&node).is_some());
+        applied >= node && !is_member && self.replica.with_state(gone)
+    }
+
+    /// Where a node is reached by agents.
+    pub(crate) fn peer_address(&self, node: u64) -> Option<String> {
+        let known = self
+            .replica
+            .with_state(|state| state.nodes().get(&NodeId(node)).map(|node| node.addresses.peer.clone()));
+        known.or_else(|| {
+            let address =
+                |metrics: &Metrics| Some(metrics.membership_config.membership().get_node(&node)?.peer.clone());
+            self.running().ok()?.look(address)
+        })
+    }
+
+    pub(crate) fn no_quorum(&self) -> Error {
+        let members = self.replica.with_state(|state| {
+            state.nodes().values().map(|node| format!("{} ({})", node.name, node.addresses.peer)).collect()
+        });
+        Error::NoQuorum { members, waited: self.config.request_timeout }
+    }
+
+    async fn hand_over(&self) -> Result<(), Error> {
+        let running = self.running()?;
+        let Some(successor) = successor(&status::of(running), self.config.election_timeout_max) else {
+            return Ok(());
+        };
+        running.raft.trigger().transfer_leader(successor.0).await.map_err(Error::stopped)?;
+        let me = running.identity.node_id;
+        let another_leads = |metrics: &Metrics| metrics.current_leader.is_some_and(|leader| leader != me);
+        let waited = self.config.election_timeout_max * 3;
+        match running.raft.wait(Some(waited)).metrics(another_leads, "another one leads").await {
+            Ok(_) => Ok(()),
+            Err(_) => Err(Error::Timeout { what: "handing leadership over".to_owned(), waited }),
+        }
+    }
+
+    async fn shutdown(&self) -> Result<(), Error> {
+        let mut outcome = Ok(());
+        if let Ok(running) = self.running() {
+            if let Err(error) = self.hand_over().await {
+                tracing::warn!(%error, "leaving without handing leadership over");
+            }
+            outcome = running.raft.shutdown().await.map_err(Error::stopped);
+            if let Err(error) = running.log.write_committed().await {
+                tracing::warn!(%error, "the next start will replay a little more");
+            }
+        }
+        self.stop.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(TASKS_END_WITHIN, self.tasks.wait()).await.is_err() {
+            tracing::warn!("some calls of other agents have not ended in time");
+        }
+        outcome
+    }
+}
+
+/// How long open calls may hold up the shutdown.
+const TASKS_END_WITHIN: Duration = Duration::from_secs(5);
+
+/// The other voter that answers and is furthest ahead; `None` when this agent does not lead or is alone.
+fn successor(status: &Status, answers_within: Duration) -> Option<NodeId> {
+    let answers = |last_contact: Option<Duration>| last_contact.is_some_and(|ago| ago < answers_within);
+    let able = status.peers.iter().filter(|peer| status.voters.contains(&peer.node) && answers(peer.last_contact));
+    able.filter(|_| status.leader == Some(status.me)).max_by_key(|peer| peer.matched).map(|peer| peer.node)
+}
