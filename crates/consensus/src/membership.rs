@@ -236,7 +236,7 @@ mod tests {
             (vec![2, 3], vec![1, 2, 3, 4, 5]),
             (vec![1, 2, 3, 4], vec![1, 2]),
         ] {
-            let mut view = view(voters.iter().copied(), voters);
+            let mut view = view(voters.clone(), voters);
             view.nodes = nodes.iter().map(|node| (*node, member(*node))).collect();
             let mut rounds = 0;
             while let Some(change) = next_change(&view, 5) {
