@@ -188,6 +188,13 @@ pub(crate) fn node_holdouts(state: &State, id: NodeId) -> Vec<String> {
 }
 
 impl State {
+    /// The schema that a node at `version` must have: as settled, or, for the version in flight, as it must become. `None`
+    /// when the log does not tell: the version in flight changes the schema and no node holds it yet.
+    #[must_use]
+    pub fn required_fingerprint(&self, version: Version) -> Option<Fingerprint> {
+        fingerprint_at(self, version)
+    }
+
     /// The change and step whose turn it is when no step is in flight: changes run in the order of their submission.
     pub(crate) fn candidate(&self) -> Option<(ChangeId, usize)> {
         self.changes.values().find_map(|change| Some((change.id, change.next_step()?)))

