@@ -203,20 +203,25 @@ impl Change {
         if any(|s| matches!(s, StepStatus::AwaitingApproval { .. })) {
             return Status::AwaitingApproval;
         }
-        let is_settled = any(|s| matches!(s, StepStatus::Settled { .. }));
-        let is_rolled_back = any(|s| matches!(s, StepStatus::RolledBack { .. }));
-        let is_reverted = any(|s| matches!(s, StepStatus::Reverted { .. }));
         if is_queued {
             let untouched = self.steps.iter().all(|s| s.status == StepStatus::Queued);
             return if untouched { Status::Queued } else { Status::Running };
         }
-        match (is_reverted, is_rolled_back, any(|s| matches!(s, StepStatus::Cancelled))) {
-            (true, _, _) => Status::Reverted,
-            (_, true, _) => Status::RolledBack,
-            (_, _, true) => Status::Cancelled,
-            _ if is_settled => Status::Settled,
-            _ => Status::Cancelled,
+        self.final_status()
+    }
+
+    /// The state of a change of which nothing is left to do: what matters is what became of the steps that were submitted.
+    fn final_status(&self) -> Status {
+        let mut submitted = self.steps.iter().filter(|record| !record.is_rollback()).map(|record| &record.status);
+        let is_settled = |status: &StepStatus| matches!(status, StepStatus::Settled { .. });
+        let is_rolled_back = |status: &StepStatus| matches!(status, StepStatus::RolledBack { .. });
+        if submitted.clone().any(is_rolled_back) && !submitted.clone().any(is_settled) {
+            return Status::RolledBack;
         }
+        if self.steps.iter().any(|record| matches!(record.status, StepStatus::Reverted { .. })) {
+            return Status::Reverted;
+        }
+        if submitted.all(is_settled) { Status::Settled } else { Status::Cancelled }
     }
 
     /// The version that step `index` made, if it settled and was not undone.

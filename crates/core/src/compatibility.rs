@@ -30,7 +30,8 @@ impl State {
         self.log
             .iter()
             .skip(usize::try_from(client.version_min.0).unwrap_or(usize::MAX))
-            .filter(|entry| entry.is_effective() && entry.version <= version)
+            .take_while(|entry| entry.version <= version)
+            .filter(|entry| entry.is_effective())
             .find_map(|entry| self.obstacle_at(entry, client, version))
     }
 
@@ -46,9 +47,9 @@ impl State {
                 )
             });
         }
-        let is_undone = change.undone_by(entry.step).is_some_and(|by| by <= version);
         let is_missing = record.requires_understanding() && !client.understands.contains(&change.name);
-        (is_missing && !is_undone)
+        let is_undone = || change.undone_by(entry.step).is_some_and(|by| by <= version);
+        (is_missing && !is_undone())
             .then(|| format!("version {} requires clients that understand change {}", entry.version, change.name))
     }
 

@@ -73,6 +73,8 @@ fn start_preparing(state: &mut State, context: &mut Context<'_>, change: ChangeI
         stage: Stage::Preparing { reports: BTreeMap::new() },
     });
     state.set_step(context, StepStatus::InFlight { version }, "preparing");
+    state.unready_sessions =
+        state.sessions.values().filter(|s| state.session_problem(s).is_some()).map(|s| s.id).collect();
 }
 
 fn confirm(state: &mut State, context: &mut Context<'_>) {
@@ -97,7 +99,7 @@ pub(crate) fn start_reverting(state: &mut State, context: &mut Context<'_>, reas
         Stage::Settling { .. } => (state.sessions.keys().copied().collect(), BTreeSet::new()),
         _ => (BTreeSet::new(), BTreeSet::new()),
     };
-    let was_announced = !owing.is_empty();
+    let was_announced = matches!(flight.stage, Stage::Settling { .. });
     let fence = context.index;
     enter(state, context, Stage::Reverting { fence, reason, owing, reverted, failures: BTreeMap::new() });
     if was_announced {
@@ -107,6 +109,7 @@ pub(crate) fn start_reverting(state: &mut State, context: &mut Context<'_>, reas
 
 fn enter(state: &mut State, context: &mut Context<'_>, stage: Stage) {
     let Some(flight) = &mut state.in_flight else { return };
+    state.unready_sessions.clear();
     flight.stage = stage;
     flight.since = context.at;
     context.events.push(Event::StepMoved {
@@ -176,9 +179,10 @@ pub(crate) fn fingerprint_at(state: &State, version: Version) -> Option<Fingerpr
     if let Some(entry) = undone.and_then(|version| state.entry(version)) {
         return state.expected_fingerprint(entry.base).cloned();
     }
-    // What the first node got is what all must get.
-    let mut holders = state.nodes.values().filter(|node| node.is_active() && node.version == version);
-    holders.next().map(|node| node.fingerprint.clone())
+    // What the first node got is what all must get; a node that drifted since counts only when there is no other.
+    let holders = || state.nodes.values().filter(|node| node.counts() && node.version == version);
+    let holder = holders().find(|node| node.is_active()).or_else(|| holders().next());
+    holder.map(|node| node.fingerprint.clone())
 }
 
 /// What a gate now waits for from this node, in words.
@@ -218,6 +222,13 @@ impl State {
         })
     }
 
+    fn last_outcome_at(&self) -> Timestamp {
+        match self.log.last().map(|entry| &entry.outcome) {
+            Some(Outcome::Settled { at, .. } | Outcome::Reverted { at }) => *at,
+            Some(Outcome::InFlight) | None => Timestamp::default(),
+        }
+    }
+
     fn present_stage(&self) -> Option<(ChangeId, usize, Option<Version>, String, Timestamp)> {
         if let Some(flight) = &self.in_flight {
             let stage = flight.stage.name().to_owned();
@@ -227,7 +238,8 @@ impl State {
         let change = &self.changes[&id];
         let (stage, since) = match change.steps[step].status {
             StepStatus::AwaitingApproval { since } => ("awaiting_approval", since),
-            _ => ("queued", change.submitted_at),
+            // Its turn came when it was submitted, or when the step before it was done.
+            _ => ("queued", change.submitted_at.max(self.last_outcome_at())),
         };
         Some((id, step, None, stage.to_owned(), since))
     }

@@ -89,6 +89,11 @@ impl Node {
     pub fn is_active(&self) -> bool {
         self.status == Status::Active
     }
+
+    /// True when clients may be using its database: it is active, or it was and no gate opens before it is again.
+    pub(crate) fn counts(&self) -> bool {
+        !matches!(self.status, Status::CatchingUp { holds_gates: false, .. })
+    }
 }
 
 /// What an agent tells of itself and its database when it asks to join.

@@ -15,7 +15,7 @@ use crate::session::Session;
 use crate::version::{Entry, Outcome};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Everything that all agents agree on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +32,9 @@ pub struct State {
     pub(crate) nodes: BTreeMap<NodeId, Node>,
     pub(crate) sessions: BTreeMap<SessionId, Session>,
     pub(crate) in_flight: Option<InFlight>,
+    /// Live sessions that keep the preparing step from its confirmation; kept so that a command need not look at all sessions.
+    #[serde(default)]
+    pub(crate) unready_sessions: BTreeSet<SessionId>,
     pub(crate) join_tokens: BTreeMap<String, Timestamp>,
     pub(crate) requests: BTreeMap<RequestId, request::Record>,
     /// Request ids, oldest first.
@@ -270,16 +273,17 @@ impl State {
     pub fn spread(&self) -> usize {
         let announced = self.announced();
         let owing = |session: &Session| self.owes_acknowledgement(session.id).then_some(announced);
-        let used: Vec<usize> = self
+        let used: BTreeSet<Version> = self
             .nodes
             .values()
             .filter(|node| node.is_active())
             .map(|node| node.version)
             .chain(self.sessions.values().flat_map(|s| [Some(s.acknowledged), owing(s)]).flatten())
-            .map(|version| self.position(version))
             .collect();
-        let newest = used.iter().max().copied().unwrap_or_default();
-        newest - used.iter().min().copied().unwrap_or_default()
+        match (used.first(), used.last()) {
+            (Some(oldest), Some(newest)) => self.position(*newest) - self.position(*oldest),
+            _ => 0,
+        }
     }
 
     fn position(&self, version: Version) -> usize {

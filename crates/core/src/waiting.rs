@@ -1,9 +1,9 @@
 //! Whom each stage waits for. The lists are lazy: a gate asks only whether there is a first one.
 
-use crate::change::Change;
+use crate::change::{Change, StepStatus};
 use crate::holdout::{Holdout, Subject};
 use crate::ids::{NodeId, SessionId, Timestamp};
-use crate::in_flight::{Failure, InFlight, Preparation, Stage};
+use crate::in_flight::{Failure, InFlight, Obstacle, Preparation, Stage};
 use crate::node::{Node, Status};
 use crate::session::Session;
 use crate::state::State;
@@ -21,7 +21,7 @@ impl State {
                 self.held(&self.changes[&flight.change])
                     .chain(self.unfit())
                     .chain(self.unprepared(reports, since))
-                    .chain(self.incompatible(flight)),
+                    .chain(self.unready(flight)),
             ),
             Stage::Executing { executed, failures, .. } => {
                 let waiting = move |node: &&Node| node.is_active() && !executed.contains_key(&node.id);
@@ -35,9 +35,7 @@ impl State {
                 Box::new(self.unfit().chain(self.owing(owing, since, self.announced())))
             }
             Stage::Reverting { owing, reverted, failures, .. } => {
-                let waiting = move |node: &&Node| {
-                    !matches!(node.status, Status::CatchingUp { .. }) && !reverted.contains(&node.id)
-                };
+                let waiting = move |node: &&Node| node.counts() && !reverted.contains(&node.id);
                 Box::new(
                     self.owing(owing, since, flight.base).chain(
                         self.nodes.values().filter(waiting).map(move |node| unreverted(node, failures, since)),
@@ -55,17 +53,12 @@ impl State {
             name: change.name.clone(),
             reason: format!("step {} needs an operator's approval", change.steps[step].step.name),
             remedy: format!("lockstep change approve {}", change.name),
-            since: self.clock,
+            since: match change.steps[step].status {
+                StepStatus::AwaitingApproval { since } => since,
+                _ => self.clock,
+            },
         });
-        let nobody = (!self.nodes.values().any(Node::is_active)).then(|| Holdout {
-            subject: Subject::Cluster,
-            name: "cluster".to_owned(),
-            reason: "it has no active node".to_owned(),
-            remedy: "start an agent, or see `lockstep node list` for what keeps those there are from being active"
-                .to_owned(),
-            since: self.clock,
-        });
-        Box::new(self.held(change).chain(approval).chain(nobody).chain(self.unfit()))
+        Box::new(self.held(change).chain(approval).chain(self.unfit()))
     }
 
     fn held<'a>(&'a self, change: &'a Change) -> impl Iterator<Item = Holdout> + 'a {
@@ -78,9 +71,20 @@ impl State {
         })
     }
 
-    /// Nodes that stop every move forward.
+    /// What stops every move forward: nobody to move, and nodes that are not what they should be.
     fn unfit(&self) -> impl Iterator<Item = Holdout> + '_ {
-        self.quarantined().chain(self.replacing())
+        self.nobody().into_iter().chain(self.quarantined()).chain(self.replacing())
+    }
+
+    fn nobody(&self) -> Option<Holdout> {
+        (!self.nodes.values().any(Node::is_active)).then(|| Holdout {
+            subject: Subject::Cluster,
+            name: "cluster".to_owned(),
+            reason: "it has no active node".to_owned(),
+            remedy: "start an agent, or see `lockstep node list` for what keeps those there are from being active"
+                .to_owned(),
+            since: self.clock,
+        })
     }
 
     fn replacing(&self) -> impl Iterator<Item = Holdout> + '_ {
@@ -111,32 +115,33 @@ impl State {
     ) -> impl Iterator<Item = Holdout> + 'a {
         self.nodes.values().filter(|node| node.is_active()).filter_map(move |node| match reports.get(&node.id) {
             Some(Preparation::Ready { .. }) => None,
-            Some(Preparation::NotReady { obstacles, since }) => {
-                let join = |part: fn(&crate::in_flight::Obstacle) -> &str| {
-                    obstacles.iter().map(part).collect::<Vec<_>>().join("; ")
-                };
-                Some(of_node(node, join(|o| &o.message), join(|o| &o.remedy), *since))
-            }
+            Some(Preparation::NotReady { obstacles, since }) => Some(unready_node(node, obstacles, *since)),
             None => Some(of_node(node, "has not said whether it is ready".to_owned(), see_node(node), since)),
         })
     }
 
-    /// Sessions that cannot run at both versions, or, before a Contract, may still be using an older one.
-    fn incompatible<'a>(&'a self, flight: &'a InFlight) -> impl Iterator<Item = Holdout> + 'a {
-        self.sessions.values().filter_map(move |session| {
-            let problem = [flight.base, flight.version]
-                .into_iter()
-                .find_map(|version| self.incompatibility(&session.compatibility, version))
-                .or_else(|| {
-                    (session.acknowledged != flight.base)
-                        .then(|| format!("it has acknowledged version {} only", session.acknowledged))
-                })?;
+    fn unready<'a>(&'a self, flight: &'a InFlight) -> impl Iterator<Item = Holdout> + 'a {
+        self.unready_sessions.iter().filter_map(|id| self.sessions.get(id)).filter_map(move |session| {
+            let problem = self.session_problem(session)?;
             let remedy = format!(
                 "deploy a release that can run at versions {} and {}, or: lockstep session evict {} --reason ...",
                 flight.base, flight.version, session.id
             );
             Some(of_session(session, format!("cannot go on: {problem}"), remedy, flight.since))
         })
+    }
+
+    /// Why the step in flight cannot be confirmed while this session lives: it cannot run at both versions, or may still be
+    /// using an older one.
+    pub(crate) fn session_problem(&self, session: &Session) -> Option<String> {
+        let flight = self.in_flight.as_ref()?;
+        [flight.base, flight.version]
+            .into_iter()
+            .find_map(|version| self.incompatibility(&session.compatibility, version))
+            .or_else(|| {
+                (session.acknowledged != flight.base)
+                    .then(|| format!("it has acknowledged version {} only", session.acknowledged))
+            })
     }
 
     fn owing<'a>(
@@ -160,6 +165,17 @@ impl State {
     }
 }
 
+fn unready_node(node: &Node, obstacles: &[Obstacle], since: Timestamp) -> Holdout {
+    let join = |part: fn(&Obstacle) -> &str| {
+        let parts: Vec<_> = obstacles.iter().map(part).filter(|part| !part.trim().is_empty()).collect();
+        (!parts.is_empty()).then(|| parts.join("; "))
+    };
+    let reason =
+        join(|obstacle| &obstacle.message).unwrap_or_else(|| "is not ready, and does not say why".to_owned());
+    let remedy = join(|obstacle| &obstacle.remedy).unwrap_or_else(|| see_node(node));
+    of_node(node, reason, remedy, since)
+}
+
 fn unexecuted(node: &Node, failures: &BTreeMap<NodeId, Failure>, since: Timestamp) -> Holdout {
     match failures.get(&node.id) {
         Some(failure) => of_node(
@@ -180,6 +196,9 @@ fn unreverted(node: &Node, failures: &BTreeMap<NodeId, Failure>, since: Timestam
             "mend what it names".to_owned(),
             failure.at,
         ),
+        None if matches!(node.status, Status::CatchingUp { .. }) => {
+            of_node(node, "took the place of a node, and has not reverted yet".to_owned(), see_node(node), since)
+        }
         None => of_node(node, "has not reverted yet".to_owned(), see_node(node), since),
     }
 }

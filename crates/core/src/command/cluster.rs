@@ -21,6 +21,11 @@ pub(super) fn bootstrap(
     if candidate.version != Version::BASELINE {
         return Err(foreign_ledger(candidate));
     }
+    // Ids of later nodes are later log indexes: this one must be out of their way.
+    if node.0 > context.index.0 {
+        let reason = format!("its id {node} would be given again at log index {node}");
+        return Err(refuse(candidate, &reason, "bootstrap with an id that is not above the log's present index"));
+    }
     state.cluster = Some(Cluster {
         id: cluster_id.to_owned(),
         engine: candidate.engine,
@@ -60,18 +65,14 @@ pub(super) fn join(
     let replaced = require_free_name(state, candidate, replace)?;
     require_own_database(state, candidate, replaced)?;
     require_known_ledger(state, candidate)?;
+    let holds_gates = replaced.and_then(|id| state.nodes.get(&id)).is_some_and(Node::counts);
     if let Some(replaced) = replaced {
         super::node::forget(state, context, replaced);
     }
     let node = NodeId(context.index.0);
-    add(
-        state,
-        context,
-        node,
-        candidate,
-        Status::CatchingUp { since: context.at, holds_gates: replaced.is_some() },
-    );
-    context.record(state, format!("node {} joins as #{node}", candidate.name), "", Vec::new());
+    add(state, context, node, candidate, Status::CatchingUp { since: context.at, holds_gates });
+    let place = replaced.map(|id| format!(" in place of #{id}")).unwrap_or_default();
+    context.record(state, format!("node {} joins as #{node}{place}", candidate.name), "", Vec::new());
     Ok(Reply::Joined { node, cluster_id })
 }
 

@@ -5,7 +5,7 @@ use crate::event::Event;
 use crate::gate;
 use crate::ids::{NodeId, Version};
 use crate::in_flight::{Execution, InFlight, Measurement, Stage};
-use crate::node::{Addresses, Fingerprint, Status};
+use crate::node::{Addresses, Fingerprint, Node, Status};
 use crate::refusal::Refusal;
 use crate::state::{Context, State, require_reason};
 
@@ -32,11 +32,13 @@ pub(super) fn remove(
     require_reason(reason, &action)?;
     let node = state.node_named(name).ok_or_else(|| Refusal::UnknownNode { name: name.to_owned() })?;
     let id = node.id;
-    if node.is_active() && state.nodes.values().filter(|node| node.is_active()).count() == 1 {
+    let is_last =
+        |kind: fn(&Node) -> bool| kind(node) && state.nodes.values().filter(|node| kind(node)).count() == 1;
+    if is_last(Node::is_active) || is_last(Node::counts) {
         return Err(Refusal::WrongState {
             action: "remove node".to_owned(),
             subject: name.to_owned(),
-            state: "it is the last active node".to_owned(),
+            state: "it is the last one whose database counts; let another join and become active first".to_owned(),
         });
     }
     let holdouts = gate::node_holdouts(state, id);
@@ -82,31 +84,42 @@ pub(super) fn report_caught_up(
     }
     let name = node.name.clone();
     if !state.versions_to_join_at().contains(&version) {
-        return Err(Refusal::StaleReport { node: name, version, state: "the cluster moved on".to_owned() });
+        return Err(Refusal::StaleReport { node: name, version, state: state.joins_at() });
     }
-    let node = state.node_mut(id)?;
-    node.version = version;
-    node.fingerprint = fingerprint.clone();
     if let Some(expected) = gate::fingerprint_at(state, version).filter(|expected| expected != fingerprint) {
         let reason = format!("at version {version} its schema is {fingerprint}, and must be {expected}");
         quarantine(state, context, id, reason);
         return Ok(Reply::Done);
     }
-    state.node_mut(id)?.status = Status::Active;
+    let node = state.node_mut(id)?;
+    node.version = version;
+    node.fingerprint = fingerprint.clone();
+    node.status = Status::Active;
     enter_flight(state, id, version, fingerprint);
     context.events.push(Event::NodeActivated { node: id });
     Ok(Reply::Done)
 }
 
 impl State {
-    /// The versions at which a node may become active now, without widening the spread.
+    /// The versions at which a node may become active now, without widening the spread or pulling a version from under clients.
     fn versions_to_join_at(&self) -> Vec<Version> {
         let Some(flight) = &self.in_flight else { return vec![self.version] };
-        match flight.stage {
+        match &flight.stage {
             Stage::Preparing { .. } => vec![flight.base],
             Stage::Executing { .. } => vec![flight.base, flight.version],
             Stage::Settling { .. } => vec![flight.version],
+            Stage::Reverting { owing, .. } if !owing.is_empty() => Vec::new(),
             Stage::Reverting { .. } => vec![flight.base],
+        }
+    }
+
+    fn joins_at(&self) -> String {
+        match self.versions_to_join_at().as_slice() {
+            [] => {
+                "no node can become active until clients have stepped back from the version in flight".to_owned()
+            }
+            [one] => format!("nodes become active at version {one} now"),
+            [one, other, ..] => format!("nodes become active at version {one} or {other} now"),
         }
     }
 }
@@ -116,7 +129,11 @@ fn enter_flight(state: &mut State, id: NodeId, version: Version, fingerprint: &F
     match &mut state.in_flight {
         Some(InFlight { stage: Stage::Executing { executed, .. }, version: made, .. }) if *made == version => {
             let execution = Execution { fingerprint: fingerprint.clone(), measurement: Measurement::default() };
-            executed.insert(id, execution);
+            executed.entry(id).or_insert(execution);
+        }
+        // Its database was put back, e.g. restored from a backup: what it executed before is not there any more.
+        Some(InFlight { stage: Stage::Executing { executed, .. }, .. }) => {
+            executed.remove(&id);
         }
         Some(InFlight { stage: Stage::Reverting { reverted, .. }, .. }) => {
             reverted.insert(id);
@@ -139,9 +156,15 @@ pub(super) fn report_drift(
 
 /// Every gate that moves forward stops until the node is mended or removed.
 pub(super) fn quarantine(state: &mut State, context: &mut Context<'_>, id: NodeId, reason: String) {
-    let since = context.at;
-    if let Some(node) = state.nodes.get_mut(&id) {
-        node.status = Status::Quarantined { reason, since };
-        context.events.push(Event::NodeQuarantined { node: id });
+    let Some(node) = state.nodes.get_mut(&id) else { return };
+    let since = match node.status {
+        Status::Quarantined { since, .. } => since,
+        _ => context.at,
+    };
+    node.status = Status::Quarantined { reason, since };
+    context.events.push(Event::NodeQuarantined { node: id });
+    if let Some(InFlight { stage: Stage::Preparing { reports }, .. }) = &mut state.in_flight {
+        // What it said of its readiness was said of another schema.
+        reports.remove(&id);
     }
 }

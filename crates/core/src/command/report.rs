@@ -18,7 +18,11 @@ pub(super) fn preparation(
     preparation: &Preparation,
 ) -> Result<Reply, Refusal> {
     let name = require_reporter(state, context, id)?;
-    let base = require_flight(state, &name, version)?.base;
+    let flight = require_flight(state, &name, version)?;
+    let base = flight.base;
+    if !matches!(flight.stage, Stage::Preparing { .. }) {
+        return Err(stale(name, version, "the step is not being prepared"));
+    }
     if let (Preparation::Ready { fingerprint }, Some(expected)) = (preparation, state.expected_fingerprint(base))
         && expected != fingerprint
     {
@@ -86,14 +90,14 @@ fn diverge(
     expected: Fingerprint,
 ) {
     let reason = RevertReason::Diverged { node, fingerprint, expected };
-    let is_executing = matches!(&state.in_flight, Some(InFlight { stage: Stage::Executing { .. }, .. }));
-    if !is_executing {
-        return;
-    }
-    if gate::is_reversible(state) {
-        gate::start_reverting(state, context, reason);
-    } else {
-        quarantine(state, context, id, reason.to_string());
+    match state.in_flight.as_ref().map(|flight| &flight.stage) {
+        Some(Stage::Executing { .. }) if gate::is_reversible(state) => {
+            gate::start_reverting(state, context, reason)
+        }
+        Some(Stage::Executing { .. } | Stage::Settling { .. }) => {
+            quarantine(state, context, id, reason.to_string())
+        }
+        _ => {}
     }
 }
 
@@ -145,6 +149,7 @@ pub(super) fn reverted(
     if let Some(expected) = expected {
         let message = format!("after the revert its schema is {fingerprint}, and was {expected} before");
         failures.insert(id, Failure { message, at });
+        reverted.remove(&id);
     } else {
         failures.remove(&id);
         reverted.insert(id);

@@ -38,6 +38,7 @@ pub(super) fn open(
         eviction: None,
     };
     state.sessions.insert(id, session);
+    note_readiness(state, id);
     context.events.push(Event::SessionOpened { session: id });
     Ok(Reply::Opened { session: id, version })
 }
@@ -66,6 +67,7 @@ pub(super) fn acknowledge(
     session.acknowledged = version;
     session.renew_counter += 1;
     forget_debt(state, id);
+    note_readiness(state, id);
     context.events.push(Event::SessionAcknowledged { session: id, version });
     Ok(Reply::Done)
 }
@@ -114,8 +116,21 @@ pub(super) fn evict(
 fn let_go(state: &mut State, context: &mut Context<'_>, id: SessionId) -> Result<Reply, Refusal> {
     state.sessions.remove(&id).ok_or(Refusal::UnknownSession { session: id })?;
     forget_debt(state, id);
+    state.unready_sessions.remove(&id);
     context.events.push(Event::SessionGone { session: id });
     Ok(Reply::Done)
+}
+
+/// Notes whether the step that is preparing has to wait for the session.
+fn note_readiness(state: &mut State, id: SessionId) {
+    let is_preparing =
+        state.in_flight.as_ref().is_some_and(|flight| matches!(flight.stage, Stage::Preparing { .. }));
+    let problem = state.sessions.get(&id).filter(|_| is_preparing).and_then(|s| state.session_problem(s));
+    if problem.is_some() {
+        state.unready_sessions.insert(id);
+    } else {
+        state.unready_sessions.remove(&id);
+    }
 }
 
 fn forget_debt(state: &mut State, id: SessionId) {
