@@ -86,7 +86,7 @@ fn start_settling(state: &mut State, context: &mut Context<'_>) {
     let owing = state.sessions.keys().copied().collect();
     if let Some(InFlight { stage: Stage::Executing { confirm, .. }, version, .. }) = state.in_flight {
         enter(state, context, Stage::Settling { confirm, owing });
-        context.events.push(Event::Announced { version });
+        announce(state, context, version);
     }
 }
 
@@ -103,8 +103,13 @@ pub(crate) fn start_reverting(state: &mut State, context: &mut Context<'_>, reas
     let fence = context.index;
     enter(state, context, Stage::Reverting { fence, reason, owing, reverted, failures: BTreeMap::new() });
     if was_announced {
-        context.events.push(Event::Announced { version: base });
+        announce(state, context, base);
     }
+}
+
+fn announce(state: &mut State, context: &mut Context<'_>, version: Version) {
+    state.announced_at = context.index;
+    context.events.push(Event::Announced { version });
 }
 
 fn enter(state: &mut State, context: &mut Context<'_>, stage: Stage) {

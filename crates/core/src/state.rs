@@ -35,6 +35,9 @@ pub struct State {
     /// Live sessions that keep the preparing step from its confirmation; kept so that a command need not look at all sessions.
     #[serde(default)]
     pub(crate) unready_sessions: BTreeSet<SessionId>,
+    /// Log index at which clients were last told to use another version.
+    #[serde(default)]
+    pub(crate) announced_at: LogIndex,
     pub(crate) join_tokens: BTreeMap<String, Timestamp>,
     pub(crate) requests: BTreeMap<RequestId, request::Record>,
     /// Request ids, oldest first.
@@ -210,6 +213,12 @@ impl State {
             Some(InFlight { stage: Stage::Settling { .. }, version, .. }) => *version,
             _ => self.version,
         }
+    }
+
+    /// Log index at which clients were last told to use another version; what a session's watch resumes after. 0 if never.
+    #[must_use]
+    pub fn announced_at(&self) -> LogIndex {
+        self.announced_at
     }
 
     /// True when `session` was told of a version and has not acknowledged it.
