@@ -23,11 +23,7 @@ impl Barrier {
         let path = directory.join("db");
         let file = OpenOptions::new().read(true).write(true).open(&path);
         let file = file.map_err(|error| Error::io("open", &path, error))?;
-        let barrier = Self {
-            database,
-            file,
-            path,
-        };
+        let barrier = Self { database, file, path };
         barrier.pass()?;
         sync_file(&directory.join("conf"))?;
         sync_directory(directory)?;
@@ -37,20 +33,13 @@ impl Barrier {
     /// Returns when everything that was written to the engine before is on disk. Called by one thread only: the
     /// engine's concurrent flushes can wait for each other for ever.
     pub(crate) fn pass(&self) -> Result<(), Error> {
-        self.database
-            .flush()
-            .map_err(|error| Error::engine("flush", error))?;
-        self.file
-            .sync_data()
-            .map_err(|error| Error::io("sync", &self.path, error))
+        self.database.flush().map_err(|error| Error::engine("flush", error))?;
+        self.file.sync_data().map_err(|error| Error::io("sync", &self.path, error))
     }
 
     /// Size of the engine's file.
     pub(crate) fn file_bytes(&self) -> Result<u64, Error> {
-        let metadata = self
-            .file
-            .metadata()
-            .map_err(|error| Error::io("read the size of", &self.path, error))?;
+        let metadata = self.file.metadata().map_err(|error| Error::io("read the size of", &self.path, error))?;
         Ok(metadata.len())
     }
 }

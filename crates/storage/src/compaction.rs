@@ -15,35 +15,28 @@ use crate::writer::Writer;
 /// Bytes copied in one atomic batch.
 const COPY_BATCH_BYTES: usize = 1024 * 1024;
 
-/// Rewrites the live records when the file is out of proportion, or when `forced`.
-pub(crate) fn compact_if_due(writer: &mut Writer, forced: bool) -> Result<(), Error> {
+/// Rewrites the live records when the file is out of proportion, or when `forced`. Returns whether it did; the fresh
+/// generation has passed its barrier then.
+pub(crate) fn compact_if_due(writer: &mut Writer, forced: bool) -> Result<bool, Error> {
     let file_bytes = writer.barrier.file_bytes()?;
     if !forced {
         if file_bytes < writer.inspect_at_bytes {
-            return Ok(());
+            return Ok(false);
         }
         let options = &writer.shared.options;
-        let limit_bytes =
-            live_bytes(&writer.shared.database())?.saturating_mul(options.rewrite_factor);
+        let limit_bytes = live_bytes(&writer.shared.database())?.saturating_mul(options.rewrite_factor);
         let limit_bytes = limit_bytes.max(options.rewrite_floor_bytes);
         if file_bytes < limit_bytes {
             writer.inspect_at_bytes = limit_bytes;
-            return Ok(());
+            return Ok(false);
         }
     }
     rewrite(writer)?;
     let after_bytes = writer.barrier.file_bytes()?;
-    tracing::info!(
-        before_bytes = file_bytes,
-        after_bytes,
-        generation = writer.generation,
-        "rewrote the store"
-    );
+    tracing::info!(before_bytes = file_bytes, after_bytes, generation = writer.generation, "rewrote the store");
     let options = &writer.shared.options;
-    writer.inspect_at_bytes = options
-        .rewrite_floor_bytes
-        .max(after_bytes.saturating_mul(2));
-    Ok(())
+    writer.inspect_at_bytes = options.rewrite_floor_bytes.max(after_bytes.saturating_mul(2));
+    Ok(true)
 }
 
 /// Bytes of all keys and records.
@@ -60,18 +53,13 @@ fn rewrite(writer: &mut Writer) -> Result<(), Error> {
     let shared = &writer.shared;
     let next = writer.generation + 1;
     let path = shared.directory.generation(next);
-    shared
-        .directory
-        .remove_other_generations(Some(writer.generation))?;
+    shared.directory.remove_other_generations(Some(writer.generation))?;
     let fresh = engine::open(&path, shared.options.cache_bytes)?;
     copy(&shared.database(), &fresh)?;
     let barrier = Barrier::new(fresh.clone(), &path)?;
     barrier::sync_directory(shared.directory.path())?;
     shared.directory.set_current(next)?;
-    *shared
-        .database
-        .write()
-        .unwrap_or_else(PoisonError::into_inner) = fresh;
+    *shared.database.write().unwrap_or_else(PoisonError::into_inner) = fresh;
     writer.barrier = barrier;
     writer.generation = next;
     shared.directory.remove_other_generations(Some(next))

@@ -45,10 +45,7 @@ impl TryFrom<String> for Digest {
 
     fn try_from(text: String) -> Result<Self, String> {
         let bytes = from_hex(&text)?;
-        bytes
-            .try_into()
-            .map(Self)
-            .map_err(|_| "a digest has 64 hexadecimal digits".to_owned())
+        bytes.try_into().map(Self).map_err(|_| "a digest has 64 hexadecimal digits".to_owned())
     }
 }
 
@@ -82,15 +79,7 @@ pub(crate) fn to_hex(bytes: &[u8]) -> String {
 }
 
 pub(crate) fn from_hex(text: &str) -> Result<Vec<u8>, String> {
-    let digits: Option<Vec<u32>> = text
-        .chars()
-        .map(|character| character.to_digit(16))
-        .collect();
-    let digits = digits
-        .filter(|digits| digits.len() % 2 == 0)
-        .ok_or("not hexadecimal text")?;
-    Ok(digits
-        .chunks_exact(2)
-        .map(|pair| (pair[0] * 16 + pair[1]) as u8)
-        .collect())
+    let digits: Option<Vec<u32>> = text.chars().map(|character| character.to_digit(16)).collect();
+    let digits = digits.filter(|digits| digits.len() % 2 == 0).ok_or("not hexadecimal text")?;
+    Ok(digits.chunks_exact(2).map(|pair| (pair[0] * 16 + pair[1]) as u8).collect())
 }

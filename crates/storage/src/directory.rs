@@ -5,6 +5,7 @@
 //! format       version of this layout, and of everything below
 //! CURRENT      which generation holds the data; written last when a store is created or rewritten
 //! gen-NNNN/    one engine directory; a second one exists only while the live records are being rewritten
+//! journal      the last batches, which the engine may not have on disk yet
 //! watermark    the last acknowledged batch
 //! identity     cluster and node
 //! DAMAGED      written when damage was found: the finding outlives a restart
@@ -36,16 +37,9 @@ impl Directory {
     /// Creates the directory if need be and takes its lock.
     pub(crate) fn lock(path: &Path) -> Result<Self, Error> {
         std::fs::create_dir_all(path).map_err(|error| Error::io("create", path, error))?;
-        let path = path
-            .canonicalize()
-            .map_err(|error| Error::io("find", path, error))?;
+        let path = path.canonicalize().map_err(|error| Error::io("find", path, error))?;
         let lock_path = path.join(LOCK_FILE);
-        let lock = File::options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&lock_path);
+        let lock = File::options().read(true).write(true).create(true).truncate(false).open(&lock_path);
         let lock = lock.map_err(|error| Error::io("open", &lock_path, error))?;
         match lock.try_lock() {
             Ok(()) => Ok(Self { path, _lock: lock }),
@@ -68,36 +62,23 @@ impl Directory {
         let Some(content) = sealed::read(&self.path, CURRENT_FILE)? else {
             return Ok(None);
         };
-        let damaged = || {
-            Error::damage(
-                "file CURRENT names no generation",
-                self.path.display().to_string(),
-            )
-        };
-        generation_number(content.trim_end())
-            .map(Some)
-            .ok_or_else(damaged)
+        let damaged = || Error::damage("file CURRENT names no generation", self.path.display().to_string());
+        generation_number(content.trim_end()).map(Some).ok_or_else(damaged)
     }
 
     /// Makes a generation the one that holds the data, atomically.
     pub(crate) fn set_current(&self, number: u64) -> Result<(), Error> {
-        sealed::write(
-            &self.path,
-            CURRENT_FILE,
-            &format!("{GENERATION_PREFIX}{number:04}\n"),
-        )
+        sealed::write(&self.path, CURRENT_FILE, &format!("{GENERATION_PREFIX}{number:04}\n"))
     }
 
     /// Removes every generation but one: what an interrupted rewrite left behind.
     pub(crate) fn remove_other_generations(&self, keep: Option<u64>) -> Result<(), Error> {
-        let list =
-            std::fs::read_dir(&self.path).map_err(|error| Error::io("list", &self.path, error))?;
+        let list = std::fs::read_dir(&self.path).map_err(|error| Error::io("list", &self.path, error))?;
         for item in list {
             let item = item.map_err(|error| Error::io("list", &self.path, error))?;
             let number = item.file_name().to_str().and_then(generation_number);
             if number.is_some() && number != keep {
-                std::fs::remove_dir_all(item.path())
-                    .map_err(|error| Error::io("remove", &item.path(), error))?;
+                std::fs::remove_dir_all(item.path()).map_err(|error| Error::io("remove", &item.path(), error))?;
             }
         }
         barrier::sync_directory(&self.path)
@@ -108,34 +89,18 @@ impl Directory {
         let Some(content) = sealed::read(&self.path, FORMAT_FILE)? else {
             return Ok(None);
         };
-        let number = content
-            .trim_end()
-            .strip_prefix("lockstep-storage ")
-            .and_then(|number| number.parse().ok());
-        let damaged = || {
-            Error::damage(
-                "file format names no format",
-                self.path.display().to_string(),
-            )
-        };
+        let number = content.trim_end().strip_prefix("lockstep-storage ").and_then(|number| number.parse().ok());
+        let damaged = || Error::damage("file format names no format", self.path.display().to_string());
         let found: u32 = number.ok_or_else(damaged)?;
         if found > FORMAT {
             let what = format!("data directory {}", self.path.display());
-            return Err(Error::NewerFormat {
-                what,
-                found,
-                supported: FORMAT,
-            });
+            return Err(Error::NewerFormat { what, found, supported: FORMAT });
         }
         Ok(Some(found))
     }
 
     pub(crate) fn write_format(&self) -> Result<(), Error> {
-        sealed::write(
-            &self.path,
-            FORMAT_FILE,
-            &format!("lockstep-storage {FORMAT}\n"),
-        )
+        sealed::write(&self.path, FORMAT_FILE, &format!("lockstep-storage {FORMAT}\n"))
     }
 
     /// Fails when damage was found here earlier: the engine "repairs" what it opens, so a second look can seem fine.
@@ -145,19 +110,14 @@ impl Directory {
             Err(error) => Err(Error::io("read", &self.path.join(DAMAGED_FILE), error)),
             Ok(finding) => {
                 let location = self.path.join(DAMAGED_FILE).display().to_string();
-                Err(Error::damage(
-                    format!("found at an earlier start: {}", finding.trim_end()),
-                    location,
-                ))
+                Err(Error::damage(format!("found at an earlier start: {}", finding.trim_end()), location))
             }
         }
     }
 
     /// Writes the finding down. Best effort: the caller has a worse error to return.
     pub(crate) fn condemn(&self, finding: &Error) {
-        if let Err(error) =
-            barrier::replace_file(&self.path, DAMAGED_FILE, format!("{finding}\n").as_bytes())
-        {
+        if let Err(error) = barrier::replace_file(&self.path, DAMAGED_FILE, format!("{finding}\n").as_bytes()) {
             tracing::error!(%error, "cannot write down that the store is damaged");
         }
     }

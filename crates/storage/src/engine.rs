@@ -17,16 +17,10 @@ const ENGINE_LOCK_RETRY: Duration = Duration::from_millis(5);
 pub(crate) fn open(directory: &Path, cache_bytes: u64) -> Result<sled::Db, Error> {
     let started = Instant::now();
     loop {
-        let config = sled::Config::new()
-            .path(directory)
-            .flush_every_ms(None)
-            .cache_capacity(cache_bytes);
-        match guarded("open its files", || {
-            config.open().map_err(|error| Error::engine("open", error))
-        }) {
+        let config = sled::Config::new().path(directory).flush_every_ms(None).cache_capacity(cache_bytes);
+        match guarded("open its files", || config.open().map_err(|error| Error::engine("open", error))) {
             Err(Error::Engine { reason, .. })
-                if reason.contains("could not acquire lock")
-                    && started.elapsed() < ENGINE_LOCK_WAIT =>
+                if reason.contains("could not acquire lock") && started.elapsed() < ENGINE_LOCK_WAIT =>
             {
                 std::thread::sleep(ENGINE_LOCK_RETRY);
             }
@@ -42,14 +36,9 @@ pub(crate) fn guarded<Value>(
 ) -> Result<Value, Error> {
     std::panic::catch_unwind(AssertUnwindSafe(operation)).unwrap_or_else(|panic| {
         let words = panic.downcast_ref::<String>().map(String::as_str);
-        let words = words
-            .or(panic.downcast_ref::<&str>().copied())
-            .unwrap_or("no reason given");
+        let words = words.or(panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given");
         let first_line = words.lines().next().unwrap_or_default();
-        Err(Error::damage(
-            format!("the storage engine could not {action}: {first_line}"),
-            "the engine's files",
-        ))
+        Err(Error::damage(format!("the storage engine could not {action}: {first_line}"), "the engine's files"))
     })
 }
 
@@ -69,9 +58,7 @@ pub(crate) struct Records {
 
 impl Records {
     pub(crate) fn new(database: &sled::Db, range: impl RangeBounds<Vec<u8>>) -> Self {
-        Self {
-            pieces: database.range(range).peekable(),
-        }
+        Self { pieces: database.range(range).peekable() }
     }
 
     fn next_record(&mut self) -> Result<Option<KeyedRecord>, Error> {
@@ -81,16 +68,11 @@ impl Records {
         let (first_key, first_piece) = first.map_err(|error| Error::engine("read", error))?;
         let (key, number) = split(&first_key)?;
         if number != 0 {
-            return Err(Error::damage(
-                "the first piece of a record is missing",
-                keys::describe(key),
-            ));
+            return Err(Error::damage("the first piece of a record is missing", keys::describe(key)));
         }
         let mut record = first_piece.to_vec();
         let belongs = |piece: &Result<(sled::IVec, sled::IVec), sled::Error>| {
-            piece
-                .as_ref()
-                .is_ok_and(|(next, _)| next.len() == first_key.len() && next.starts_with(key))
+            piece.as_ref().is_ok_and(|(next, _)| next.len() == first_key.len() && next.starts_with(key))
         };
         while let Some(piece) = self.pieces.next_if(belongs) {
             let (_, bytes) = piece.map_err(|error| Error::engine("read", error))?;
@@ -109,11 +91,13 @@ impl Iterator for Records {
 }
 
 fn split(key: &[u8]) -> Result<(&[u8], u16), Error> {
-    let (record, number) = key
-        .split_last_chunk()
-        .ok_or_else(|| Error::damage("a key is cut short", "the engine"))?;
+    let (record, number) =
+        key.split_last_chunk().ok_or_else(|| Error::damage("a key is cut short", "the engine"))?;
     Ok((record, u16::from_be_bytes(*number)))
 }
+
+/// Length of a piece that is removed, in [`Batch::to_bytes`].
+const REMOVED: u32 = u32::MAX;
 
 /// Changes that the engine makes together or not at all.
 #[derive(Default)]
@@ -123,6 +107,37 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
+    /// The changes as bytes: for each, the key's length and the key, the piece's length and the piece. A length of
+    /// all ones stands for a removal.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.bytes + self.pieces.len() * 32);
+        for (key, piece) in &self.pieces {
+            let key_length = u16::try_from(key.len()).expect("every key is bounded by the bound of meta names");
+            bytes.extend(key_length.to_be_bytes());
+            bytes.extend_from_slice(key);
+            let length = piece.as_ref().map_or(REMOVED, |piece| piece.len() as u32);
+            bytes.extend(length.to_be_bytes());
+            bytes.extend_from_slice(piece.as_deref().unwrap_or_default());
+        }
+        bytes
+    }
+
+    /// The changes that [`Batch::to_bytes`] wrote.
+    pub(crate) fn from_bytes(mut bytes: &[u8]) -> Option<Self> {
+        let mut batch = Self::default();
+        while !bytes.is_empty() {
+            let (key_length, rest) = bytes.split_first_chunk()?;
+            let (key, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes(*key_length)))?;
+            let (length, rest) = rest.split_first_chunk()?;
+            let length = u32::from_be_bytes(*length);
+            let (piece, rest) = rest.split_at_checked(if length == REMOVED { 0 } else { length as usize })?;
+            batch.bytes += piece.len();
+            batch.pieces.insert(key.to_vec(), (length != REMOVED).then(|| piece.to_vec()));
+            bytes = rest;
+        }
+        Some(batch)
+    }
+
     /// Bytes to be written.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
@@ -131,11 +146,10 @@ impl Batch {
     /// Stores a record under a key. The older record there, if any, has to be removed first unless it is no longer.
     pub(crate) fn put(&mut self, key: &[u8], record: &[u8]) {
         for (number, piece) in record.chunks(keys::PIECE_BYTES).enumerate() {
-            let number = u16::try_from(number)
-                .expect("every record is bounded far below 65,536 pieces by its caller");
+            let number =
+                u16::try_from(number).expect("every record is bounded far below 65,536 pieces by its caller");
             self.bytes += piece.len();
-            self.pieces
-                .insert(keys::piece(key, number), Some(piece.to_vec()));
+            self.pieces.insert(keys::piece(key, number), Some(piece.to_vec()));
         }
     }
 
@@ -156,12 +170,7 @@ impl Batch {
     }
 
     /// Replaces a record of any length by another.
-    pub(crate) fn replace(
-        &mut self,
-        database: &sled::Db,
-        key: &[u8],
-        record: &[u8],
-    ) -> Result<(), Error> {
+    pub(crate) fn replace(&mut self, database: &sled::Db, key: &[u8], record: &[u8]) -> Result<(), Error> {
         self.remove(database, keys::pieces(key))?;
         self.put(key, record);
         Ok(())
@@ -176,10 +185,6 @@ impl Batch {
                 None => batch.remove(key),
             }
         }
-        guarded("write", || {
-            database
-                .apply_batch(batch)
-                .map_err(|error| Error::engine("write", error))
-        })
+        guarded("write", || database.apply_batch(batch).map_err(|error| Error::engine("write", error)))
     }
 }

@@ -60,9 +60,7 @@ pub enum Error {
         expected: String,
     },
     /// Entries do not follow the end of the log.
-    #[error(
-        "log entry {found} does not follow the log, whose next index is {expected}: append without holes"
-    )]
+    #[error("log entry {found} does not follow the log, whose next index is {expected}: append without holes")]
     Hole {
         /// The only index that can be appended.
         expected: u64,
@@ -78,9 +76,7 @@ pub enum Error {
         purged_to: u64,
     },
     /// A value is over its bound.
-    #[error(
-        "{what} has {size_bytes} bytes, the limit is {limit_bytes}: make it smaller or split it"
-    )]
+    #[error("{what} has {size_bytes} bytes, the limit is {limit_bytes}: make it smaller or split it")]
     TooLarge {
         /// What it is.
         what: String,
@@ -146,39 +142,26 @@ impl Error {
     }
 
     pub(crate) fn damage(what: impl Into<String>, location: impl Into<String>) -> Self {
-        Error::Damaged {
-            what: what.into(),
-            location: location.into(),
-            remedy: DAMAGED_REMEDY,
-        }
+        Error::Damaged { what: what.into(), location: location.into(), remedy: DAMAGED_REMEDY }
     }
 
     pub(crate) fn io(action: &'static str, path: &Path, source: std::io::Error) -> Self {
-        Error::Io {
-            action,
-            path: path.to_owned(),
-            source: Arc::new(source),
-        }
+        Error::Io { action, path: path.to_owned(), source: Arc::new(source) }
     }
 
     /// Tells damage from trouble of the machine: a full disk or a missing permission must not condemn the data.
     pub(crate) fn engine(action: &'static str, error: sled::Error) -> Self {
         match error {
-            sled::Error::Io(source) if !says_the_file_is_torn(source.kind()) => Error::Engine {
-                action,
-                reason: source.to_string(),
-            },
-            other => Error::damage(
-                format!("the storage engine failed to {action}: {other}"),
-                "the engine's files",
-            ),
+            sled::Error::Io(source) if !says_the_file_is_torn(source.kind()) => {
+                Error::Engine { action, reason: source.to_string() }
+            }
+            other => {
+                Error::damage(format!("the storage engine failed to {action}: {other}"), "the engine's files")
+            }
         }
     }
 }
 
 fn says_the_file_is_torn(kind: std::io::ErrorKind) -> bool {
-    matches!(
-        kind,
-        std::io::ErrorKind::UnexpectedEof | std::io::ErrorKind::InvalidData
-    )
+    matches!(kind, std::io::ErrorKind::UnexpectedEof | std::io::ErrorKind::InvalidData)
 }

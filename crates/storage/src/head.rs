@@ -58,23 +58,17 @@ pub(crate) struct SnapshotHead {
 impl LogHead {
     /// The chain value before the first entry.
     pub(crate) fn base_chain(&self) -> Digest {
-        self.purged
-            .as_ref()
-            .map_or(Digest::default(), |purged| purged.chain)
+        self.purged.as_ref().map_or(Digest::default(), |purged| purged.chain)
     }
 
     /// The chain value after the last entry.
     pub(crate) fn end_chain(&self) -> Digest {
-        self.range
-            .map_or_else(|| self.base_chain(), |range| range.last_chain)
+        self.range.map_or_else(|| self.base_chain(), |range| range.last_chain)
     }
 
     /// The only index that may follow; `None` when the log never held anything and may begin anywhere.
     pub(crate) fn next_index(&self) -> Option<u64> {
-        let last = self
-            .range
-            .map(|range| range.last)
-            .or(self.purged.as_ref().map(|purged| purged.index));
+        let last = self.range.map(|range| range.last).or(self.purged.as_ref().map(|purged| purged.index));
         last.map(|last| last + 1)
     }
 }
@@ -88,9 +82,7 @@ impl Head {
 
     pub(crate) fn from_record(stored: &[u8]) -> Result<Self, Error> {
         let body = record::decode(record::Kind::Head, keys::HEAD, stored)?;
-        let damaged = |error: serde_json::Error| {
-            Error::damage(format!("head record: {error}"), "the head record")
-        };
+        let damaged = |error: serde_json::Error| Error::damage(format!("head record: {error}"), "the head record");
         serde_json::from_slice(body).map_err(damaged)
     }
 }

@@ -31,10 +31,7 @@ impl Identity {
             return Err(Error::OtherCluster { found, expected });
         }
         if self != expected {
-            return Err(Error::OtherNode {
-                found: self.node(),
-                expected: expected.node(),
-            });
+            return Err(Error::OtherNode { found: self.node(), expected: expected.node() });
         }
         Ok(())
     }
@@ -58,35 +55,23 @@ struct Stored<'identity> {
 
 /// The file's content.
 pub(crate) fn render(identity: &Identity) -> String {
-    let stored = Stored {
-        format: FORMAT,
-        identity,
-    };
-    let text =
-        serde_json::to_string_pretty(&stored).expect("strings and numbers always render as JSON");
+    let stored = Stored { format: FORMAT, identity };
+    let text = serde_json::to_string_pretty(&stored).expect("strings and numbers always render as JSON");
     format!("{text}\n")
 }
 
 /// The identity in a file's content.
 pub(crate) fn parse(content: &str) -> Result<Identity, Error> {
     let damaged = |error: serde_json::Error| Error::damage(format!("identity file: {error}"), FILE);
-    let found = serde_json::from_str::<FormatOnly>(content)
-        .map_err(damaged)?
-        .format;
+    let found = serde_json::from_str::<FormatOnly>(content).map_err(damaged)?.format;
     if found > FORMAT {
-        return Err(Error::NewerFormat {
-            what: "identity file".to_owned(),
-            found,
-            supported: FORMAT,
-        });
+        return Err(Error::NewerFormat { what: "identity file".to_owned(), found, supported: FORMAT });
     }
     serde_json::from_str(content).map_err(damaged)
 }
 
 pub(crate) fn read(directory: &Path) -> Result<Option<Identity>, Error> {
-    sealed::read(directory, FILE)?
-        .map(|content| parse(&content))
-        .transpose()
+    sealed::read(directory, FILE)?.map(|content| parse(&content)).transpose()
 }
 
 pub(crate) fn write(directory: &Path, identity: &Identity) -> Result<(), Error> {

@@ -24,12 +24,7 @@ pub(crate) fn meta(name: &str) -> Vec<u8> {
 }
 
 pub(crate) fn snapshot_chunk(snapshot: u64, chunk: u32) -> Vec<u8> {
-    [
-        &[SNAPSHOT][..],
-        &snapshot.to_be_bytes(),
-        &chunk.to_be_bytes(),
-    ]
-    .concat()
+    [&[SNAPSHOT][..], &snapshot.to_be_bytes(), &chunk.to_be_bytes()].concat()
 }
 
 /// All keys of the entries from `first` on, up to and with `last`.
@@ -40,9 +35,7 @@ pub(crate) fn entries(first: u64, last: u64) -> std::ops::Range<Vec<u8>> {
 
 /// All keys of one snapshot.
 pub(crate) fn snapshot(id: u64) -> std::ops::Range<Vec<u8>> {
-    let end = id
-        .checked_add(1)
-        .map_or_else(|| vec![SNAPSHOT + 1], |next| snapshot_chunk(next, 0));
+    let end = id.checked_add(1).map_or_else(|| vec![SNAPSHOT + 1], |next| snapshot_chunk(next, 0));
     snapshot_chunk(id, 0)..end
 }
 
@@ -72,9 +65,7 @@ pub(crate) fn parse(key: &[u8]) -> Option<Parsed> {
         _ if key == HEAD => Some(Parsed::Head),
         _ if key == VOTE => Some(Parsed::Vote),
         ENTRY => Some(Parsed::Entry(u64::from_be_bytes(key[1..].try_into().ok()?))),
-        META => Some(Parsed::Meta(
-            String::from_utf8(key[1..].strip_suffix(&[0])?.to_vec()).ok()?,
-        )),
+        META => Some(Parsed::Meta(String::from_utf8(key[1..].strip_suffix(&[0])?.to_vec()).ok()?)),
         SNAPSHOT if key.len() == 13 => {
             let (id, chunk) = key[1..].split_at(8);
             Some(Parsed::Snapshot(

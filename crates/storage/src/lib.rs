@@ -33,6 +33,7 @@ mod error;
 mod golden;
 mod head;
 mod identity;
+mod journal;
 mod keys;
 mod log;
 mod opening;

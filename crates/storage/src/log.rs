@@ -47,15 +47,8 @@ impl Store {
     ///
     /// [`Error::Hole`] and [`Error::TooLarge`]; nothing is stored then. [`Error::Stopped`] after a failed write.
     pub fn submit_append(&self, entries: Vec<(u64, Vec<u8>)>) -> Result<Pending, Error> {
-        if let Some((index, payload)) = entries
-            .iter()
-            .find(|(_, payload)| payload.len() > ENTRY_BYTES_MAX)
-        {
-            return Err(store::too_large(
-                format!("log entry {index}"),
-                payload.len(),
-                ENTRY_BYTES_MAX,
-            ));
+        if let Some((index, payload)) = entries.iter().find(|(_, payload)| payload.len() > ENTRY_BYTES_MAX) {
+            return Err(store::too_large(format!("log entry {index}"), payload.len(), ENTRY_BYTES_MAX));
         }
         let mut state = self.running()?;
         let Some((first, _)) = entries.first() else {
@@ -89,9 +82,7 @@ impl Store {
         let in_memory = |(index, entry): (&u64, &TailEntry)| (*index, entry.payload.to_vec());
         let recent: Vec<_> = state.tail.range(first..=last).map(in_memory).collect();
         drop(state);
-        let older_last = recent
-            .first()
-            .map_or(Some(last), |(index, _)| index.checked_sub(1));
+        let older_last = recent.first().map_or(Some(last), |(index, _)| index.checked_sub(1));
         let Some(older_last) = older_last.filter(|older_last| *older_last >= first) else {
             return Ok(recent);
         };
@@ -125,12 +116,7 @@ impl Store {
         LogBounds {
             first: range.map(|range| range.first),
             last: range.map(|range| range.last),
-            last_purged: state
-                .head
-                .log
-                .purged
-                .as_ref()
-                .map(|purged| (purged.index, purged.id.0.clone())),
+            last_purged: state.head.log.purged.as_ref().map(|purged| (purged.index, purged.id.0.clone())),
         }
     }
 
@@ -156,79 +142,41 @@ impl Store {
 
     fn submit_truncate(&self, index: u64) -> Result<Pending, Error> {
         let mut state = self.running()?;
-        if let Some(purged) = state
-            .head
-            .log
-            .purged
-            .as_ref()
-            .filter(|purged| index <= purged.index)
-        {
-            return Err(Error::TruncatePurged {
-                index,
-                purged_to: purged.index,
-            });
+        if let Some(purged) = state.head.log.purged.as_ref().filter(|purged| index <= purged.index) {
+            return Err(Error::TruncatePurged { index, purged_to: purged.index });
         }
         let Some(range) = state.head.log.range.filter(|range| index <= range.last) else {
             return Ok(Pending::ready());
         };
         state.head.log.range = match index.checked_sub(1).filter(|last| *last >= range.first) {
-            Some(last) => Some(LogRange {
-                last,
-                last_chain: self.chain_at(&state, last)?,
-                ..range
-            }),
+            Some(last) => Some(LogRange { last, last_chain: self.chain_at(&state, last)?, ..range }),
             None => None,
         };
         let gone = state.tail.split_off(&index);
-        state.tail_bytes -= gone
-            .values()
-            .map(|entry| entry.payload.len())
-            .sum::<usize>();
-        let changes = vec![Change::Remove {
-            range: keys::entries(index.max(range.first), range.last),
-        }];
+        state.tail_bytes -= gone.values().map(|entry| entry.payload.len()).sum::<usize>();
+        let changes = vec![Change::Remove { range: keys::entries(index.max(range.first), range.last) }];
         Ok(self.submit(state, changes, Vec::new()))
     }
 
     fn submit_purge(&self, index: u64, id: Vec<u8>) -> Result<Pending, Error> {
         store::check_small("purge id", &id)?;
         let mut state = self.running()?;
-        if state
-            .head
-            .log
-            .purged
-            .as_ref()
-            .is_some_and(|purged| index <= purged.index)
-        {
+        if state.head.log.purged.as_ref().is_some_and(|purged| index <= purged.index) {
             return Ok(Pending::ready());
         }
         let range = state.head.log.range;
         let chain = match range {
-            Some(range) if (range.first..=range.last).contains(&index) => {
-                self.chain_at(&state, index)?
-            }
+            Some(range) if (range.first..=range.last).contains(&index) => self.chain_at(&state, index)?,
             _ => Digest::of(&[&index.to_be_bytes(), &id]),
         };
         state.head.log.range = range
             .filter(|range| index < range.last)
-            .map(|range| LogRange {
-                first: range.first.max(index + 1),
-                ..range
-            });
-        state.head.log.purged = Some(Purged {
-            index,
-            chain,
-            id: HexBytes(id),
-        });
+            .map(|range| LogRange { first: range.first.max(index + 1), ..range });
+        state.head.log.purged = Some(Purged { index, chain, id: HexBytes(id) });
         let kept = state.tail.split_off(&(index + 1));
         let gone = std::mem::replace(&mut state.tail, kept);
-        state.tail_bytes -= gone
-            .values()
-            .map(|entry| entry.payload.len())
-            .sum::<usize>();
-        let gone = range.map(|range| Change::Remove {
-            range: keys::entries(range.first, range.last.min(index)),
-        });
+        state.tail_bytes -= gone.values().map(|entry| entry.payload.len()).sum::<usize>();
+        let gone = range.map(|range| Change::Remove { range: keys::entries(range.first, range.last.min(index)) });
         Ok(self.submit(state, gone.into_iter().collect(), Vec::new()))
     }
 
@@ -250,19 +198,8 @@ impl State {
         let log = &mut self.head.log;
         let chain = Digest::chain(log.end_chain(), index, payload);
         let first = log.range.map_or(index, |range| range.first);
-        log.range = Some(LogRange {
-            first,
-            last: index,
-            last_chain: chain,
-        });
-        self.tail.insert(
-            index,
-            TailEntry {
-                chain,
-                payload: Arc::from(payload),
-                durable: false,
-            },
-        );
+        log.range = Some(LogRange { first, last: index, last_chain: chain });
+        self.tail.insert(index, TailEntry { chain, payload: Arc::from(payload), durable: false });
         self.tail_bytes += payload.len();
         chain
     }
@@ -271,10 +208,7 @@ impl State {
 fn check_contiguous(mut expected: u64, entries: &[(u64, Vec<u8>)]) -> Result<(), Error> {
     for (found, _) in entries {
         if *found != expected {
-            return Err(Error::Hole {
-                expected,
-                found: *found,
-            });
+            return Err(Error::Hole { expected, found: *found });
         }
         expected += 1;
     }
@@ -309,9 +243,7 @@ pub(crate) fn decode_entry<'record>(
 ) -> Result<(u64, Digest, &'record [u8]), Error> {
     let body = record::decode(Kind::Entry, key, stored)?;
     match (keys::parse(key), body.split_first_chunk::<CHAIN_BYTES>()) {
-        (Some(keys::Parsed::Entry(index)), Some((chain, payload))) => {
-            Ok((index, Digest(*chain), payload))
-        }
+        (Some(keys::Parsed::Entry(index)), Some((chain, payload))) => Ok((index, Digest(*chain), payload)),
         _ => Err(Error::damage("log entry is too short", keys::describe(key))),
     }
 }

@@ -10,6 +10,7 @@ use crate::directory::Directory;
 use crate::engine::{self, Batch};
 use crate::error::Error;
 use crate::head::Head;
+use crate::journal::{self, Journal};
 use crate::snapshot::SnapshotPin;
 use crate::state::{Shared, State};
 use crate::store::{OpenOptions, identity_digest};
@@ -21,18 +22,14 @@ use crate::{compaction, identity, keys};
 const FIRST_GENERATION: u64 = 1;
 
 /// Opens the store and starts its writer.
-pub(crate) fn open(
-    path: &Path,
-    options: OpenOptions,
-) -> Result<(Arc<Shared>, JoinHandle<()>), Error> {
+pub(crate) fn open(path: &Path, options: OpenOptions) -> Result<(Arc<Shared>, JoinHandle<()>), Error> {
     let directory = Directory::lock(path)?;
     directory.check_not_condemned()?;
     let writer = open_locked(directory, options)?;
     let shared = Arc::clone(&writer.shared);
     let thread = std::thread::Builder::new().name("lockstep-storage".to_owned());
-    let thread = thread
-        .spawn(move || writer.run())
-        .map_err(|error| Error::io("start the writer of", path, error))?;
+    let thread =
+        thread.spawn(move || writer.run()).map_err(|error| Error::io("start the writer of", path, error))?;
     Ok((shared, thread))
 }
 
@@ -53,6 +50,7 @@ struct Parts {
     generation: u64,
     database: sled::Db,
     barrier: Barrier,
+    journal: Journal,
     watermark: WatermarkFile,
     verified: Verified,
     identity: Option<identity::Identity>,
@@ -68,48 +66,32 @@ fn open_parts(directory: &Directory, options: &OpenOptions) -> Result<Parts, Err
     directory.remove_other_generations(Some(generation))?;
     let engine_path = directory.generation(generation);
     if !engine_path.join("db").exists() {
-        return Err(Error::damage(
-            "the engine's file is missing",
-            engine_path.display().to_string(),
-        ));
+        return Err(Error::damage("the engine's file is missing", engine_path.display().to_string()));
     }
     let (watermark, acknowledged) =
         WatermarkFile::open(directory.path())?.ok_or_else(|| lost("watermark", directory))?;
     let database = engine::open(&engine_path, options.cache_bytes)?;
+    let (journal, batches) = Journal::open(directory.path())?.ok_or_else(|| lost("journal", directory))?;
+    journal::replay(batches, verify::recovered_head(&database)?.1.sequence, &database)?;
     let verified = verify::verify(&database, acknowledged)?;
     let identity = identity::read(directory.path())?;
-    if verified.head.identity.is_some()
-        && verified.head.identity != identity.as_ref().map(identity_digest)
-    {
-        return Err(Error::damage(
-            "identity is not the one that was set",
-            directory.path().display().to_string(),
-        ));
+    if verified.head.identity.is_some() && verified.head.identity != identity.as_ref().map(identity_digest) {
+        return Err(Error::damage("identity is not the one that was set", directory.path().display().to_string()));
     }
+    remove_garbage(&database, &verified.garbage)?;
+    // From here on the engine stands on its own, and the journal may be written over.
     let barrier = Barrier::new(database.clone(), &engine_path)?;
-    Ok(Parts {
-        generation,
-        database,
-        barrier,
-        watermark,
-        verified,
-        identity,
-    })
+    Ok(Parts { generation, database, barrier, journal, watermark, verified, identity })
 }
 
 fn lost(file: &str, directory: &Directory) -> Error {
-    Error::damage(
-        format!("file {file} is missing"),
-        directory.path().display().to_string(),
-    )
+    Error::damage(format!("file {file} is missing"), directory.path().display().to_string())
 }
 
 /// Writes an empty store. `CURRENT` comes last: without it nothing was ever acknowledged here, unless the watermark
 /// says otherwise.
 fn create(directory: &Directory, options: &OpenOptions) -> Result<u64, Error> {
-    if WatermarkFile::open(directory.path())?
-        .is_some_and(|(_, acknowledged)| acknowledged.sequence > 0)
-    {
+    if WatermarkFile::open(directory.path())?.is_some_and(|(_, acknowledged)| acknowledged.sequence > 0) {
         return Err(lost("CURRENT", directory));
     }
     directory.remove_other_generations(None)?;
@@ -121,13 +103,8 @@ fn create(directory: &Directory, options: &OpenOptions) -> Result<u64, Error> {
     batch.put(keys::HEAD, &record);
     batch.apply(&database)?;
     Barrier::new(database, &engine_path)?;
-    WatermarkFile::create(
-        directory.path(),
-        Watermark {
-            sequence: 0,
-            head: Digest::of(&[&record]),
-        },
-    )?;
+    Journal::create(directory.path())?;
+    WatermarkFile::create(directory.path(), Watermark { sequence: 0, head: Digest::of(&[&record]) })?;
     if let Some(parent) = directory.path().parent() {
         barrier::sync_directory(parent)?;
     }
@@ -136,30 +113,11 @@ fn create(directory: &Directory, options: &OpenOptions) -> Result<u64, Error> {
 }
 
 fn start(directory: Directory, options: OpenOptions, parts: Parts) -> Result<Writer, Error> {
-    let Verified {
-        head,
-        vote,
-        meta,
-        garbage,
-    } = parts.verified;
+    let Verified { head, vote, meta, next_snapshot_id, .. } = parts.verified;
     let sequence = head.sequence;
-    if !garbage.is_empty() {
-        remove_garbage(&parts.database, garbage)?;
-    }
-    let next_snapshot_id = head.snapshot.as_ref().map_or(1, |snapshot| snapshot.id + 1);
     let snapshot_head = head.snapshot.clone();
-    let head = Head {
-        identity: parts.identity.as_ref().map(identity_digest),
-        ..head
-    };
-    let state = State {
-        head,
-        vote,
-        meta,
-        identity: parts.identity,
-        next_snapshot_id,
-        ..State::default()
-    };
+    let head = Head { identity: parts.identity.as_ref().map(identity_digest), ..head };
+    let state = State { head, vote, meta, identity: parts.identity, next_snapshot_id, ..State::default() };
     let shared = Arc::new(Shared::new(state, parts.database, options, directory));
     let pin = snapshot_head.map(|head| SnapshotPin::new(head, Arc::downgrade(&shared)));
     shared.state().snapshot = pin;
@@ -167,6 +125,7 @@ fn start(directory: Directory, options: OpenOptions, parts: Parts) -> Result<Wri
         inspect_at_bytes: shared.options.rewrite_floor_bytes,
         shared,
         barrier: parts.barrier,
+        journal: parts.journal,
         watermark: parts.watermark,
         sequence,
         generation: parts.generation,
@@ -176,11 +135,11 @@ fn start(directory: Directory, options: OpenOptions, parts: Parts) -> Result<Wri
     Ok(writer)
 }
 
-/// Removes snapshots that were never finished or are no longer current. Needs no barrier: what stays is found again.
-fn remove_garbage(database: &sled::Db, snapshots: Vec<u64>) -> Result<(), Error> {
+/// Removes snapshots that were never finished or are no longer current.
+fn remove_garbage(database: &sled::Db, snapshots: &[u64]) -> Result<(), Error> {
     let mut batch = Batch::default();
     for id in snapshots {
-        batch.remove(database, keys::snapshot(id))?;
+        batch.remove(database, keys::snapshot(*id))?;
     }
     batch.apply(database)
 }

@@ -28,6 +28,7 @@ pub(crate) enum Kind {
     SnapshotMeta = 5,
     SnapshotChunk = 6,
     Watermark = 7,
+    Journal = 8,
 }
 
 impl Kind {
@@ -40,6 +41,7 @@ impl Kind {
             Kind::SnapshotMeta => "snapshot description",
             Kind::SnapshotChunk => "snapshot chunk",
             Kind::Watermark => "watermark",
+            Kind::Journal => "journal record",
         }
     }
 }
@@ -50,15 +52,9 @@ pub(crate) fn encode(kind: Kind, key: &[u8], body_parts: &[&[u8]]) -> Vec<u8> {
 }
 
 /// As [`encode`], for any format: tests write the records of a release to come.
-pub(crate) fn encode_with_format(
-    format: u8,
-    kind: Kind,
-    key: &[u8],
-    body_parts: &[&[u8]],
-) -> Vec<u8> {
+pub(crate) fn encode_with_format(format: u8, kind: Kind, key: &[u8], body_parts: &[&[u8]]) -> Vec<u8> {
     let body_bytes: usize = body_parts.iter().map(|part| part.len()).sum();
-    let length = u32::try_from(body_bytes)
-        .expect("every stored value is bounded far below 4 GiB by its caller");
+    let length = u32::try_from(body_bytes).expect("every stored value is bounded far below 4 GiB by its caller");
     let mut record = Vec::with_capacity(HEADER_BYTES + body_bytes);
     record.extend([format, kind as u8]);
     record.extend(length.to_be_bytes());
@@ -76,17 +72,8 @@ pub(crate) fn encode_with_format(
 /// # Errors
 ///
 /// [`Error::Damaged`] when a byte of it changed, [`Error::NewerFormat`] when a newer release wrote it.
-pub(crate) fn decode<'record>(
-    kind: Kind,
-    key: &[u8],
-    record: &'record [u8],
-) -> Result<&'record [u8], Error> {
-    let damaged = |what: &str| {
-        Error::damage(
-            format!("{} {what}", kind.name()),
-            crate::keys::describe(key),
-        )
-    };
+pub(crate) fn decode<'record>(kind: Kind, key: &[u8], record: &'record [u8]) -> Result<&'record [u8], Error> {
+    let damaged = |what: &str| Error::damage(format!("{} {what}", kind.name()), crate::keys::describe(key));
     if record.len() < HEADER_BYTES {
         return Err(damaged("is cut short"));
     }
@@ -97,17 +84,19 @@ pub(crate) fn decode<'record>(
     }
     if header[0] > FORMAT {
         let what = format!("{} ({})", kind.name(), crate::keys::describe(key));
-        return Err(Error::NewerFormat {
-            what,
-            found: u32::from(header[0]),
-            supported: u32::from(FORMAT),
-        });
+        return Err(Error::NewerFormat { what, found: u32::from(header[0]), supported: u32::from(FORMAT) });
     }
     let length = u32::from_be_bytes([header[2], header[3], header[4], header[5]]) as usize;
     if header[0] == 0 || header[1] != kind as u8 || length != body.len() {
         return Err(damaged("has a wrong header"));
     }
     Ok(body)
+}
+
+/// The record that bytes begin with, by its length alone; `None` when they cannot begin with one.
+pub(crate) fn first(stored: &[u8]) -> Option<&[u8]> {
+    let length = u32::from_be_bytes(stored.get(2..6)?.try_into().ok()?);
+    stored.get(..HEADER_BYTES.checked_add(length as usize)?)
 }
 
 fn checksum(key: &[u8], header: &[u8], body: &[u8]) -> u32 {

@@ -19,20 +19,12 @@ pub(crate) fn read(directory: &Path, name: &str) -> Result<Option<String>, Error
         Err(error) => return Err(Error::io("read", &path, error)),
     };
     let content = std::str::from_utf8(&bytes).ok().and_then(unseal);
-    let damaged = || {
-        Error::damage(
-            format!("file {name} does not match its checksum"),
-            path.display().to_string(),
-        )
-    };
+    let damaged = || Error::damage(format!("file {name} does not match its checksum"), path.display().to_string());
     content.map(Some).ok_or_else(damaged)
 }
 
 pub(crate) fn seal(content: &str) -> String {
-    format!(
-        "{content}crc32 {:08x}\n",
-        crc32fast::hash(content.as_bytes())
-    )
+    format!("{content}crc32 {:08x}\n", crc32fast::hash(content.as_bytes()))
 }
 
 fn unseal(text: &str) -> Option<String> {

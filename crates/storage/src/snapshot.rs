@@ -89,10 +89,7 @@ impl Store {
     #[must_use]
     pub fn current_snapshot(&self) -> Option<SnapshotReader> {
         let pin = self.shared().state().snapshot.clone()?;
-        Some(SnapshotReader {
-            store: self.clone(),
-            pin,
-        })
+        Some(SnapshotReader { store: self.clone(), pin })
     }
 }
 
@@ -146,9 +143,7 @@ impl SnapshotWriter {
         self.chunks += 1;
         self.bytes += bytes.len() as u64;
         let state = self.store.running()?;
-        let pending = self
-            .store
-            .submit(state, vec![Change::Put { key, record }], Vec::new());
+        let pending = self.store.submit(state, vec![Change::Put { key, record }], Vec::new());
         self.in_flight.push_back(pending);
         Ok(())
     }
@@ -164,20 +159,9 @@ impl SnapshotWriter {
         let record = encode_description(self.id, &self.meta);
         let content = Digest(self.content.clone().finalize().into());
         let (id, chunks, bytes) = (self.id, self.chunks, self.bytes);
-        let head = SnapshotHead {
-            id,
-            chunks,
-            bytes,
-            meta: Digest::of(&[&record]),
-            content,
-        };
+        let head = SnapshotHead { id, chunks, bytes, meta: Digest::of(&[&record]), content };
         let mut state = self.store.running()?;
-        if let Some(current) = state
-            .head
-            .snapshot
-            .as_ref()
-            .filter(|current| current.id > id)
-        {
+        if let Some(current) = state.head.snapshot.as_ref().filter(|current| current.id > id) {
             let why = format!("snapshot {}, begun later, is current already", current.id);
             return Err(Error::SnapshotAborted { id, why });
         }
@@ -186,11 +170,7 @@ impl SnapshotWriter {
         let replaced = state.snapshot.replace(pin);
         self.finished = true;
         let key = keys::snapshot_chunk(id, keys::SNAPSHOT_META_CHUNK);
-        Ok((
-            replaced,
-            self.store
-                .submit(state, vec![Change::Put { key, record }], Vec::new()),
-        ))
+        Ok((replaced, self.store.submit(state, vec![Change::Put { key, record }], Vec::new())))
     }
 }
 
@@ -251,31 +231,18 @@ impl SnapshotReader {
 }
 
 pub(crate) fn encode_chunk(id: u64, number: u32, bytes: &[u8]) -> Vec<u8> {
-    record::encode(
-        Kind::SnapshotChunk,
-        &keys::snapshot_chunk(id, number),
-        &[bytes],
-    )
+    record::encode(Kind::SnapshotChunk, &keys::snapshot_chunk(id, number), &[bytes])
 }
 
 pub(crate) fn encode_description(id: u64, meta: &[u8]) -> Vec<u8> {
-    record::encode(
-        Kind::SnapshotMeta,
-        &keys::snapshot_chunk(id, keys::SNAPSHOT_META_CHUNK),
-        &[meta],
-    )
+    record::encode(Kind::SnapshotMeta, &keys::snapshot_chunk(id, keys::SNAPSHOT_META_CHUNK), &[meta])
 }
 
 /// Nobody waits for it: what a crash leaves behind goes at the next open.
 fn remove_chunks(shared: &Shared, id: u64) {
     let mut state = shared.state();
     if state.check_running().is_ok() && !state.closing {
-        drop(state.submit(
-            vec![Change::Remove {
-                range: keys::snapshot(id),
-            }],
-            Vec::new(),
-        ));
+        drop(state.submit(vec![Change::Remove { range: keys::snapshot(id) }], Vec::new()));
         drop(state);
         shared.work.notify_one();
     }

@@ -71,9 +71,7 @@ impl State {
     /// Fails once the store has stopped.
     pub(crate) fn check_running(&self) -> Result<(), Error> {
         match &self.stopped {
-            Some(reason) => Err(Error::Stopped {
-                reason: reason.clone(),
-            }),
+            Some(reason) => Err(Error::Stopped { reason: reason.clone() }),
             None => Ok(()),
         }
     }
@@ -90,13 +88,7 @@ impl State {
         work: Work,
     ) -> Pending {
         let (done, outcome) = oneshot::channel();
-        self.queue.push_back(Request {
-            changes,
-            head: self.head.clone(),
-            appended,
-            work,
-            done,
-        });
+        self.queue.push_back(Request { changes, head: self.head.clone(), appended, work, done });
         Pending { outcome }
     }
 
@@ -104,9 +96,7 @@ impl State {
     pub(crate) fn trim_tail(&mut self, limit_bytes: usize) {
         while self.tail_bytes > limit_bytes {
             match self.tail.first_entry() {
-                Some(entry) if entry.get().durable => {
-                    self.tail_bytes -= entry.remove().payload.len()
-                }
+                Some(entry) if entry.get().durable => self.tail_bytes -= entry.remove().payload.len(),
                 _ => return,
             }
         }
@@ -137,15 +127,9 @@ impl Future for Pending {
         mut self: std::pin::Pin<&mut Self>,
         context: &mut std::task::Context<'_>,
     ) -> std::task::Poll<Self::Output> {
-        std::pin::Pin::new(&mut self.outcome)
-            .poll(context)
-            .map(|outcome| {
-                outcome.unwrap_or_else(|_| {
-                    Err(Error::Stopped {
-                        reason: "the writer ended".to_owned(),
-                    })
-                })
-            })
+        std::pin::Pin::new(&mut self.outcome).poll(context).map(|outcome| {
+            outcome.unwrap_or_else(|_| Err(Error::Stopped { reason: "the writer ended".to_owned() }))
+        })
     }
 }
 
@@ -162,20 +146,9 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(
-        state: State,
-        database: sled::Db,
-        options: OpenOptions,
-        directory: Directory,
-    ) -> Self {
+    pub(crate) fn new(state: State, database: sled::Db, options: OpenOptions, directory: Directory) -> Self {
         let (state, work, database) = (Mutex::new(state), Condvar::new(), RwLock::new(database));
-        Self {
-            state,
-            work,
-            database,
-            options,
-            directory,
-        }
+        Self { state, work, database, options, directory }
     }
 
     /// The state. A panic of another thread while it held the lock leaves nothing half done that matters: every
@@ -185,9 +158,6 @@ impl Shared {
     }
 
     pub(crate) fn database(&self) -> sled::Db {
-        self.database
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.database.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

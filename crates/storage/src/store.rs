@@ -28,12 +28,7 @@ pub struct OpenOptions {
 impl Default for OpenOptions {
     fn default() -> Self {
         let mib = 1024 * 1024;
-        Self {
-            cache_bytes: 64 * mib,
-            log_cache_bytes: 16 << 20,
-            rewrite_factor: 4,
-            rewrite_floor_bytes: 64 * mib,
-        }
+        Self { cache_bytes: 64 * mib, log_cache_bytes: 16 << 20, rewrite_factor: 4, rewrite_floor_bytes: 64 * mib }
     }
 }
 
@@ -55,11 +50,7 @@ impl Drop for Inner {
     fn drop(&mut self) {
         self.shared.state().closing = true;
         self.shared.work.notify_all();
-        let writer = self
-            .writer
-            .get_mut()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let writer = self.writer.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         if writer.is_some_and(|writer| writer.join().is_err()) {
             tracing::error!("the writer of the store ended by a panic");
         }
@@ -68,10 +59,7 @@ impl Drop for Inner {
 
 impl std::fmt::Debug for Store {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_struct("Store")
-            .field("directory", &self.directory())
-            .finish_non_exhaustive()
+        formatter.debug_struct("Store").field("directory", &self.directory()).finish_non_exhaustive()
     }
 }
 
@@ -84,12 +72,7 @@ impl Store {
     /// [`Error::NewerFormat`] when a newer release wrote it, [`Error::Io`] otherwise.
     pub fn open(directory: &Path, options: OpenOptions) -> Result<Self, Error> {
         let (shared, writer) = opening::open(directory, options)?;
-        Ok(Self {
-            inner: Arc::new(Inner {
-                shared,
-                writer: Mutex::new(Some(writer)),
-            }),
-        })
+        Ok(Self { inner: Arc::new(Inner { shared, writer: Mutex::new(Some(writer)) }) })
     }
 
     /// The data directory.
@@ -120,10 +103,9 @@ impl Store {
     /// [`Error::OtherCluster`].
     pub fn expect_cluster(&self, cluster_id: &str) -> Result<(), Error> {
         match self.identity() {
-            Some(found) if found.cluster_id != cluster_id => Err(Error::OtherCluster {
-                found: found.cluster_id,
-                expected: cluster_id.to_owned(),
-            }),
+            Some(found) if found.cluster_id != cluster_id => {
+                Err(Error::OtherCluster { found: found.cluster_id, expected: cluster_id.to_owned() })
+            }
             _ => Ok(()),
         }
     }
@@ -139,9 +121,7 @@ impl Store {
     }
 
     fn submit_compaction(&self) -> Result<Pending, Error> {
-        let pending = self
-            .running()?
-            .submit_work(Vec::new(), Vec::new(), Work::Compact);
+        let pending = self.running()?.submit_work(Vec::new(), Vec::new(), Work::Compact);
         self.shared().work.notify_one();
         Ok(pending)
     }
@@ -190,19 +170,11 @@ pub(crate) fn identity_digest(identity: &Identity) -> Digest {
 
 pub(crate) fn check_small(what: &str, value: &[u8]) -> Result<(), Error> {
     if value.len() > SMALL_VALUE_BYTES_MAX {
-        return Err(too_large(
-            what.to_owned(),
-            value.len(),
-            SMALL_VALUE_BYTES_MAX,
-        ));
+        return Err(too_large(what.to_owned(), value.len(), SMALL_VALUE_BYTES_MAX));
     }
     Ok(())
 }
 
 pub(crate) fn too_large(what: String, size_bytes: usize, limit_bytes: usize) -> Error {
-    Error::TooLarge {
-        what,
-        size_bytes,
-        limit_bytes,
-    }
+    Error::TooLarge { what, size_bytes, limit_bytes }
 }

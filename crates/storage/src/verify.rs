@@ -21,6 +21,8 @@ pub(crate) struct Verified {
     pub(crate) meta: BTreeMap<String, Vec<u8>>,
     /// Snapshots that are not current: what a crash left behind.
     pub(crate) garbage: Vec<u64>,
+    /// Higher than the id of every snapshot that was ever begun and has left a trace.
+    pub(crate) next_snapshot_id: u64,
 }
 
 /// Reads and checks everything.
@@ -36,13 +38,9 @@ pub(crate) fn verify(database: &sled::Db, acknowledged: Watermark) -> Result<Ver
 
 /// The head record, which must not be older than what was acknowledged.
 fn verified_head(database: &sled::Db, acknowledged: Watermark) -> Result<Head, Error> {
-    let missing = || Error::damage("the head record is missing", "the engine");
-    let stored = engine::get(database, keys::HEAD)?.ok_or_else(missing)?;
-    let head = Head::from_record(&stored)?;
+    let (stored, head) = recovered_head(database)?;
     let same_batch = head.sequence == acknowledged.sequence;
-    if head.sequence < acknowledged.sequence
-        || (same_batch && Digest::of(&[&stored]) != acknowledged.head)
-    {
+    if head.sequence < acknowledged.sequence || (same_batch && Digest::of(&[&stored]) != acknowledged.head) {
         let what = format!(
             "batch {} was acknowledged, the engine recovered only up to batch {}",
             acknowledged.sequence, head.sequence
@@ -50,6 +48,14 @@ fn verified_head(database: &sled::Db, acknowledged: Watermark) -> Result<Head, E
         return Err(Error::damage(what, "the end of the engine's file"));
     }
     Ok(head)
+}
+
+/// The head that the engine holds, as stored and as read.
+pub(crate) fn recovered_head(database: &sled::Db) -> Result<(Vec<u8>, Head), Error> {
+    let missing = || Error::damage("the head record is missing", "the engine");
+    let stored = engine::get(database, keys::HEAD)?.ok_or_else(missing)?;
+    let head = Head::from_record(&stored)?;
+    Ok((stored, head))
 }
 
 struct Scan<'head> {
@@ -103,10 +109,7 @@ impl<'head> Scan<'head> {
                 Ok(())
             }
             Some(Parsed::Snapshot(id, chunk)) => self.take_snapshot(id, chunk, key, stored),
-            None => Err(Error::damage(
-                "a record has an unknown key",
-                keys::describe(key),
-            )),
+            None => Err(Error::damage("a record has an unknown key", keys::describe(key))),
         }
     }
 
@@ -123,29 +126,15 @@ impl<'head> Scan<'head> {
         }
         self.chain = Digest::chain(self.chain, index, payload);
         if self.chain != chain {
-            return Err(Error::damage(
-                "log entry does not continue the hash chain",
-                keys::describe(key),
-            ));
+            return Err(Error::damage("log entry does not continue the hash chain", keys::describe(key)));
         }
         let last = self.head.log.range.map(|range| range.last);
         self.next_index = index.checked_add(1).filter(|next| Some(*next) <= last);
         Ok(())
     }
 
-    fn take_snapshot(
-        &mut self,
-        id: u64,
-        chunk: u32,
-        key: &[u8],
-        stored: &[u8],
-    ) -> Result<(), Error> {
-        if self
-            .head
-            .snapshot
-            .as_ref()
-            .is_none_or(|current| current.id != id)
-        {
+    fn take_snapshot(&mut self, id: u64, chunk: u32, key: &[u8], stored: &[u8]) -> Result<(), Error> {
+        if self.head.snapshot.as_ref().is_none_or(|current| current.id != id) {
             self.garbage.insert(id);
             return Ok(());
         }
@@ -164,54 +153,35 @@ impl<'head> Scan<'head> {
     fn finish(self) -> Result<Verified, Error> {
         let head = self.head;
         if let Some(missing) = self.next_index {
-            return Err(Error::damage(
-                "log entry is missing",
-                format!("log index {missing}"),
-            ));
+            return Err(Error::damage("log entry is missing", format!("log index {missing}")));
         }
         if self.chain != head.log.end_chain() {
-            return Err(Error::damage(
-                "the log ends with another hash than was stored",
-                "the end of the log",
-            ));
+            return Err(Error::damage("the log ends with another hash than was stored", "the end of the log"));
         }
         if self.vote_digest != head.vote {
-            return Err(Error::damage(
-                "the vote is not the one that was stored last",
-                "the vote",
-            ));
+            return Err(Error::damage("the vote is not the one that was stored last", "the vote"));
         }
         if self.meta_digests != head.meta {
-            return Err(Error::damage(
-                "meta values are not those that were stored last",
-                "the meta values",
-            ));
+            return Err(Error::damage("meta values are not those that were stored last", "the meta values"));
         }
         if let Some(current) = &head.snapshot {
             self.snapshot.check(current)?;
         }
+        let current = head.snapshot.as_ref().map(|snapshot| snapshot.id);
+        let next_snapshot_id = current.max(self.garbage.last().copied()).map_or(1, |id| id + 1);
         let garbage = self.garbage.into_iter().collect();
-        Ok(Verified {
-            head: head.clone(),
-            vote: self.vote,
-            meta: self.meta,
-            garbage,
-        })
+        let (vote, meta) = (self.vote, self.meta);
+        Ok(Verified { head: head.clone(), vote, meta, garbage, next_snapshot_id })
     }
 }
 
 impl SnapshotScan {
     fn check(self, current: &SnapshotHead) -> Result<(), Error> {
         let content = Digest(self.content.finalize().into());
-        let same = self.chunks == current.chunks
-            && self.bytes == current.bytes
-            && content == current.content;
+        let same = self.chunks == current.chunks && self.bytes == current.bytes && content == current.content;
         if !same || self.meta != Some(current.meta) {
             let location = format!("snapshot {}", current.id);
-            return Err(Error::damage(
-                "the snapshot is not the one that was finished",
-                location,
-            ));
+            return Err(Error::damage("the snapshot is not the one that was finished", location));
         }
         Ok(())
     }

@@ -56,18 +56,12 @@ impl Store {
     fn submit_meta(&self, name: &str, value: Vec<u8>) -> Result<Pending, Error> {
         if name.is_empty() || name.len() > META_NAME_BYTES_MAX || name.contains('\0') {
             let limit_bytes = META_NAME_BYTES_MAX;
-            return Err(Error::MetaName {
-                name: name.to_owned(),
-                limit_bytes,
-            });
+            return Err(Error::MetaName { name: name.to_owned(), limit_bytes });
         }
         store::check_small(name, &value)?;
         let mut state = self.running()?;
         let record = encode_meta(name, &value);
-        state
-            .head
-            .meta
-            .insert(name.to_owned(), Digest::of(&[&record]));
+        state.head.meta.insert(name.to_owned(), Digest::of(&[&record]));
         state.meta.insert(name.to_owned(), value);
         let key = keys::meta(name);
         Ok(self.submit(state, vec![Change::Replace { key, record }], Vec::new()))

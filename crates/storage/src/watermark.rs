@@ -30,11 +30,7 @@ pub(crate) struct Watermark {
 
 impl Watermark {
     pub(crate) fn to_record(self) -> Vec<u8> {
-        record::encode(
-            record::Kind::Watermark,
-            FILE.as_bytes(),
-            &[&self.sequence.to_be_bytes(), &self.head.0],
-        )
+        record::encode(record::Kind::Watermark, FILE.as_bytes(), &[&self.sequence.to_be_bytes(), &self.head.0])
     }
 
     fn from_record(stored: &[u8]) -> Result<Self, Error> {
@@ -43,10 +39,7 @@ impl Watermark {
         let body: &[u8; BODY_BYTES] = body.try_into().map_err(|_| damaged())?;
         let (sequence, head) = body.split_at(8);
         let sequence = u64::from_be_bytes(sequence.try_into().map_err(|_| damaged())?);
-        Ok(Self {
-            sequence,
-            head: Digest(head.try_into().map_err(|_| damaged())?),
-        })
+        Ok(Self { sequence, head: Digest(head.try_into().map_err(|_| damaged())?) })
     }
 }
 
@@ -72,11 +65,7 @@ impl WatermarkFile {
         }
         let opened = Self::open_file(directory)?;
         let (even, odd) = (opened.read_slot(0)?, opened.read_slot(1)?);
-        let newer = if even.sequence > odd.sequence {
-            even
-        } else {
-            odd
-        };
+        let newer = if even.sequence > odd.sequence { even } else { odd };
         Ok(Some((opened, newer)))
     }
 
@@ -89,9 +78,7 @@ impl WatermarkFile {
 
     /// Makes what was written durable.
     pub(crate) fn sync(&self) -> Result<(), Error> {
-        self.file
-            .sync_data()
-            .map_err(|error| Error::io("sync", &self.path, error))
+        self.file.sync_data().map_err(|error| Error::io("sync", &self.path, error))
     }
 
     fn open_file(directory: &Path) -> Result<Self, Error> {
@@ -103,15 +90,11 @@ impl WatermarkFile {
 
     fn read_slot(&self, slot: u64) -> Result<Watermark, Error> {
         let mut stored = [0; RECORD_BYTES];
-        match self
-            .file
-            .read_exact_at(&mut stored, slot * SLOT_BYTES as u64)
-        {
+        match self.file.read_exact_at(&mut stored, slot * SLOT_BYTES as u64) {
             Ok(()) => Watermark::from_record(&stored),
-            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Err(Error::damage(
-                "watermark file is cut short",
-                self.path.display().to_string(),
-            )),
+            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+                Err(Error::damage("watermark file is cut short", self.path.display().to_string()))
+            }
             Err(error) => Err(Error::io("read", &self.path, error)),
         }
     }

@@ -1,5 +1,5 @@
-//! The one thread that writes: it takes what has queued up, makes one atomic batch of it, passes one barrier, writes
-//! the watermark, and only then answers everybody. While it waits for the disk the next batch queues up.
+//! The one thread that writes: it takes what has queued up, makes one atomic batch of it, waits once for the disk,
+//! writes the watermark, and only then answers everybody. While it waits for the disk the next batch queues up.
 
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,6 +10,7 @@ use crate::digest::Digest;
 use crate::engine::{Batch, guarded};
 use crate::error::Error;
 use crate::head::Head;
+use crate::journal::{self, Journal};
 use crate::keys;
 use crate::state::{Change, Request, Shared, Work};
 use crate::watermark::{Watermark, WatermarkFile};
@@ -25,6 +26,7 @@ const WATERMARK_SYNC_MAX: Duration = Duration::from_secs(1);
 pub(crate) struct Writer {
     pub(crate) shared: Arc<Shared>,
     pub(crate) barrier: Barrier,
+    pub(crate) journal: Journal,
     pub(crate) watermark: WatermarkFile,
     /// Number of the last batch.
     pub(crate) sequence: u64,
@@ -44,8 +46,8 @@ impl Writer {
                 Err(error) => return self.stop(requests, &error),
             }
         }
-        if let Err(error) = self.watermark.sync() {
-            tracing::warn!(%error, "cannot sync the watermark while closing the store");
+        if let Err(error) = self.settle() {
+            tracing::warn!(%error, "cannot sync the engine while closing the store: the journal has it all");
         }
     }
 
@@ -57,21 +59,18 @@ impl Writer {
             if state.closing {
                 return None;
             }
-            let Some(since) = self.unsynced_since else {
-                state = shared
-                    .work
-                    .wait(state)
-                    .unwrap_or_else(PoisonError::into_inner);
+            if self.unsynced_since.is_none() {
+                state = shared.work.wait(state).unwrap_or_else(PoisonError::into_inner);
                 continue;
-            };
-            let (guard, timeout) = shared
-                .work
-                .wait_timeout(state, IDLE)
-                .unwrap_or_else(PoisonError::into_inner);
+            }
+            let (guard, timeout) = shared.work.wait_timeout(state, IDLE).unwrap_or_else(PoisonError::into_inner);
             state = guard;
-            if timeout.timed_out() || since.elapsed() > WATERMARK_SYNC_MAX {
+            if timeout.timed_out() && state.queue.is_empty() {
                 drop(state);
-                self.sync_watermark();
+                if let Err(error) = self.settle() {
+                    self.stop(Vec::new(), &error);
+                    return None;
+                }
                 state = shared.state();
             }
         }
@@ -87,7 +86,7 @@ impl Writer {
         Some(requests)
     }
 
-    /// One batch, one barrier, one watermark.
+    /// One batch, one sync, one watermark.
     fn write(&mut self, requests: &[Request]) -> Result<(), Error> {
         let Some(last) = requests.last() else {
             return Ok(());
@@ -97,45 +96,59 @@ impl Writer {
         for change in requests.iter().flat_map(|request| &request.changes) {
             change.add_to(&mut batch, &database)?;
         }
-        let head = Head {
-            sequence: self.sequence + 1,
-            ..last.head.clone()
-        };
+        let head = Head { sequence: self.sequence + 1, ..last.head.clone() };
         let record = head.to_record();
         batch.replace(&database, keys::HEAD, &record)?;
-        batch.apply(&database)?;
-        self.barrier.pass()?;
-        self.watermark.write(Watermark {
-            sequence: head.sequence,
-            head: Digest::of(&[&record]),
-        })?;
+        self.make_durable(head.sequence, batch, &database)?;
+        let acknowledged = Watermark { sequence: head.sequence, head: Digest::of(&[&record]) };
+        self.watermark.write(acknowledged)?;
         self.sequence = head.sequence;
         let since = *self.unsynced_since.get_or_insert_with(Instant::now);
         if since.elapsed() > WATERMARK_SYNC_MAX {
-            self.sync_watermark();
+            self.settle()?;
         }
         let forced = requests.iter().any(|request| request.work == Work::Compact);
-        compaction::compact_if_due(self, forced)
+        if compaction::compact_if_due(self, forced)? {
+            self.journal.restart();
+        }
+        Ok(())
     }
 
-    fn sync_watermark(&mut self) {
-        match self.watermark.sync() {
-            Ok(()) => self.unsynced_since = None,
-            Err(error) => {
-                tracing::warn!(%error, "cannot sync the watermark; trying again later");
-                self.unsynced_since = Some(Instant::now());
+    /// Through the journal when the batch is short, by the engine's own barrier when it is long.
+    fn make_durable(&mut self, sequence: u64, batch: Batch, database: &sled::Db) -> Result<(), Error> {
+        let record = journal::encode(sequence, &batch);
+        if record.len() <= journal::RECORD_BYTES_MAX {
+            if self.journal.checkpoint_due() {
+                self.checkpoint()?;
             }
+            self.journal.append(&record)?;
+            return batch.apply(database);
         }
+        // A batch that is not in the journal ends its use at the next open: all before it has to be safe first.
+        self.checkpoint()?;
+        batch.apply(database)?;
+        self.checkpoint()
+    }
+
+    /// Makes the engine durable on its own, so that the journal can start again.
+    fn checkpoint(&mut self) -> Result<(), Error> {
+        self.barrier.pass()?;
+        self.journal.restart();
+        Ok(())
+    }
+
+    /// Makes up what nobody waits for.
+    fn settle(&mut self) -> Result<(), Error> {
+        self.checkpoint()?;
+        self.watermark.sync()?;
+        self.unsynced_since = None;
+        Ok(())
     }
 
     fn answer(&self, requests: Vec<Request>) {
         let mut state = self.shared.state();
         for (index, chain) in requests.iter().flat_map(|request| &request.appended) {
-            if let Some(entry) = state
-                .tail
-                .get_mut(index)
-                .filter(|entry| entry.chain == *chain)
-            {
+            if let Some(entry) = state.tail.get_mut(index).filter(|entry| entry.chain == *chain) {
                 entry.durable = true;
             }
         }

@@ -58,10 +58,7 @@ impl Model {
             }
             Operation::Purge(ahead) => {
                 let index = self.start() + ahead;
-                store
-                    .purge_to(index, index.to_be_bytes().to_vec())
-                    .await
-                    .unwrap();
+                store.purge_to(index, index.to_be_bytes().to_vec()).await.unwrap();
                 self.entries = self.entries.split_off(&(index + 1));
                 self.purged = Some(index);
                 self.next = self.next.max(index + 1);
@@ -81,9 +78,8 @@ impl Model {
 
     async fn append(&mut self, store: &Store, count: u64, length: usize) {
         self.written = self.written.wrapping_add(1);
-        let entries: Vec<_> = (self.next..self.next + count)
-            .map(|index| (index, vec![self.written; length]))
-            .collect();
+        let entries: Vec<_> =
+            (self.next..self.next + count).map(|index| (index, vec![self.written; length])).collect();
         self.next += count;
         self.entries.extend(entries.clone());
         store.append(entries).await.unwrap();

@@ -23,26 +23,21 @@ pub(crate) struct Account {
 
 impl std::fmt::Debug for Account {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_tuple("Account")
-            .field(&self.counts)
-            .finish()
+        formatter.debug_tuple("Account").field(&self.counts).finish()
     }
 }
 
 /// Enough of a hash to tell payloads apart.
 pub(crate) fn fingerprint(payload: &[u8]) -> u64 {
-    payload.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3)
-    })
+    payload
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3))
 }
 
 /// The bytes of snapshot `number`: several chunks, the last one short.
 pub(crate) fn snapshot_content(number: u64) -> Vec<u8> {
     let length = 150_000 + (number % 7) * 20_000;
-    (0..length)
-        .map(|place| (place * 31 + number * 17 + place / 251) as u8)
-        .collect()
+    (0..length).map(|place| (place * 31 + number * 17 + place / 251) as u8).collect()
 }
 
 impl Account {
@@ -85,34 +80,14 @@ impl Account {
         self.check_purge(store);
         let number = |bytes: Vec<u8>| u64::from_be_bytes(bytes.try_into().unwrap());
         let vote = store.vote().map_or(0, number);
-        assert!(
-            (self.vote.0..=self.vote.1).contains(&vote),
-            "vote {vote}, said {:?}",
-            self.vote
-        );
+        assert!((self.vote.0..=self.vote.1).contains(&vote), "vote {vote}, said {:?}", self.vote);
         let meta = store.meta("count").map_or(0, number);
-        assert!(
-            (self.meta..=self.meta.max(vote)).contains(&meta),
-            "meta value {meta}, said {}",
-            self.meta
-        );
+        assert!((self.meta..=self.meta.max(vote)).contains(&meta), "meta value {meta}, said {}", self.meta);
         let snapshot = self.check_snapshot(store);
         let counts = std::mem::take(&mut self.counts);
-        let (purged, vote, snapshot) = (
-            self.purged.max(self.purging_found(store)),
-            (vote, vote),
-            (snapshot, snapshot),
-        );
-        *self = Self {
-            entries: found,
-            purging: purged,
-            purged,
-            vote,
-            meta,
-            snapshot,
-            counts,
-            ..Self::default()
-        };
+        let (purged, vote, snapshot) =
+            (self.purged.max(self.purging_found(store)), (vote, vote), (snapshot, snapshot));
+        *self = Self { entries: found, purging: purged, purged, vote, meta, snapshot, counts, ..Self::default() };
     }
 
     fn check_log(&self, store: &Store) -> BTreeMap<u64, (u64, u64)> {
@@ -121,14 +96,8 @@ impl Account {
             (epoch, fingerprint(payload))
         };
         let entries = store.entries(..).unwrap();
-        assert!(
-            entries.windows(2).all(|pair| pair[0].0 + 1 == pair[1].0),
-            "the log has a hole"
-        );
-        let found: BTreeMap<u64, _> = entries
-            .iter()
-            .map(|(index, payload)| (*index, describe(payload)))
-            .collect();
+        assert!(entries.windows(2).all(|pair| pair[0].0 + 1 == pair[1].0), "the log has a hole");
+        let found: BTreeMap<u64, _> = entries.iter().map(|(index, payload)| (*index, describe(payload))).collect();
         for (index, (epoch, fingerprint)) in self.entries.range(self.purging..) {
             let replaced = |(from, by): &(u64, u64)| index >= from && epoch < by;
             match found.get(index) {
@@ -140,36 +109,25 @@ impl Account {
                     "entry {index} of epoch {epoch} is gone, in its place stands one of epoch {}",
                     entry.0
                 ),
-                None => assert!(
-                    self.truncating.iter().any(replaced),
-                    "entry {index} was acknowledged and is gone"
-                ),
+                None => {
+                    assert!(self.truncating.iter().any(replaced), "entry {index} was acknowledged and is gone")
+                }
             }
         }
         for (index, epoch) in &self.truncated {
             let stale = found.range(index..).find(|(_, entry)| entry.0 < *epoch);
-            assert_eq!(
-                stale, None,
-                "an entry came back that was truncated from {index} on before epoch {epoch}"
-            );
+            assert_eq!(stale, None, "an entry came back that was truncated from {index} on before epoch {epoch}");
         }
         found
     }
 
     fn purging_found(&self, store: &Store) -> u64 {
-        store
-            .log_bounds()
-            .last_purged
-            .map_or(0, |(index, _)| index + 1)
+        store.log_bounds().last_purged.map_or(0, |(index, _)| index + 1)
     }
 
     fn check_purge(&self, store: &Store) {
         let purged = self.purging_found(store);
-        assert!(
-            (self.purged..=self.purging).contains(&purged),
-            "purged {purged}, said {}",
-            self.purged
-        );
+        assert!((self.purged..=self.purging).contains(&purged), "purged {purged}, said {}", self.purged);
         if let Some((index, id)) = store.log_bounds().last_purged {
             assert_eq!(id, index.to_be_bytes());
         }
@@ -187,10 +145,7 @@ impl Account {
             "snapshot {number}, said {:?}",
             self.snapshot
         );
-        assert!(
-            content == snapshot_content(number),
-            "snapshot {number} has another content"
-        );
+        assert!(content == snapshot_content(number), "snapshot {number} has another content");
         number
     }
 

@@ -28,27 +28,14 @@ struct Log {
 
 /// Opens the store and writes, without end.
 pub(crate) fn write_until_killed(directory: &Path, round: u64) -> ! {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
     runtime.block_on(async {
         let store = Store::open(directory, OpenOptions::default()).unwrap();
         let bounds = store.log_bounds();
-        let next = bounds
-            .last
-            .or(bounds.last_purged.map(|(index, _)| index))
-            .map_or(0, |last| last + 1);
+        let next = bounds.last.or(bounds.last_purged.map(|(index, _)| index)).map_or(0, |last| last + 1);
         // Epochs of a later process are higher than all of an earlier one.
-        let log = Mutex::new(Log {
-            next,
-            epoch: round * 1_000_000,
-        });
-        let shared = Arc::new(Shared {
-            store,
-            log,
-            appended: Notify::new(),
-        });
+        let log = Mutex::new(Log { next, epoch: round * 1_000_000 });
+        let shared = Arc::new(Shared { store, log, appended: Notify::new() });
         for _ in 0..APPENDERS {
             tokio::spawn(append(Arc::clone(&shared)));
         }
@@ -60,10 +47,7 @@ pub(crate) fn write_until_killed(directory: &Path, round: u64) -> ! {
 
 /// One line, one system call: a line is said as a whole or not at all.
 fn say(line: &str) {
-    std::io::stdout()
-        .lock()
-        .write_all(format!("\n:{line}\n").as_bytes())
-        .unwrap();
+    std::io::stdout().lock().write_all(format!("\n:{line}\n").as_bytes()).unwrap();
 }
 
 async fn append(shared: Arc<Shared>) {
@@ -71,13 +55,10 @@ async fn append(shared: Arc<Shared>) {
         let (pending, lines) = {
             let mut log = shared.log.lock().await;
             let count = rand::rng().random_range(1..4);
-            let entries: Vec<_> = (log.next..log.next + count)
-                .map(|index| (index, payload(log.epoch)))
-                .collect();
+            let entries: Vec<_> = (log.next..log.next + count).map(|index| (index, payload(log.epoch))).collect();
             log.next += count;
-            let line = |(index, payload): &(u64, Vec<u8>)| {
-                format!("A {index} {} {}", log.epoch, fingerprint(payload))
-            };
+            let line =
+                |(index, payload): &(u64, Vec<u8>)| format!("A {index} {} {}", log.epoch, fingerprint(payload));
             let lines: Vec<String> = entries.iter().map(line).collect();
             (shared.store.submit_append(entries).unwrap(), lines)
         };
@@ -115,16 +96,10 @@ async fn truncate_and_purge(shared: Arc<Shared>) {
             let index = rand::rng().random_range(first..=last);
             drop(log);
             say(&format!("p {index}"));
-            shared
-                .store
-                .purge_to(index, index.to_be_bytes().to_vec())
-                .await
-                .unwrap();
+            shared.store.purge_to(index, index.to_be_bytes().to_vec()).await.unwrap();
             say(&format!("P {index}"));
         } else {
-            let index = last
-                .saturating_sub(rand::rng().random_range(0..10))
-                .max(first);
+            let index = last.saturating_sub(rand::rng().random_range(0..10)).max(first);
             log.epoch += 1;
             say(&format!("t {index} {}", log.epoch));
             shared.store.truncate_from(index).await.unwrap();
@@ -137,10 +112,7 @@ async fn truncate_and_purge(shared: Arc<Shared>) {
 async fn take_snapshots(shared: Arc<Shared>, round: u64) {
     for number in round * 1_000_000.. {
         say(&format!("s {number}"));
-        let mut writer = shared
-            .store
-            .begin_snapshot(number.to_be_bytes().to_vec())
-            .unwrap();
+        let mut writer = shared.store.begin_snapshot(number.to_be_bytes().to_vec()).unwrap();
         writer.write(&snapshot_content(number)).await.unwrap();
         writer.finish().await.unwrap();
         say(&format!("S {number}"));
@@ -153,27 +125,14 @@ async fn take_snapshots(shared: Arc<Shared>, round: u64) {
 
 async fn count_votes(shared: &Shared) -> ! {
     static NEXT: AtomicU64 = AtomicU64::new(0);
-    let read = |bytes: Option<Vec<u8>>| {
-        bytes.map_or(0, |bytes| u64::from_be_bytes(bytes.try_into().unwrap()))
-    };
-    NEXT.store(
-        read(shared.store.vote()).max(read(shared.store.meta("count"))),
-        Ordering::Relaxed,
-    );
+    let read = |bytes: Option<Vec<u8>>| bytes.map_or(0, |bytes| u64::from_be_bytes(bytes.try_into().unwrap()));
+    NEXT.store(read(shared.store.vote()).max(read(shared.store.meta("count"))), Ordering::Relaxed);
     loop {
         let number = NEXT.fetch_add(1, Ordering::Relaxed) + 1;
         say(&format!("v {number}"));
-        shared
-            .store
-            .save_vote(number.to_be_bytes().to_vec())
-            .await
-            .unwrap();
+        shared.store.save_vote(number.to_be_bytes().to_vec()).await.unwrap();
         say(&format!("V {number}"));
-        shared
-            .store
-            .put_meta("count", number.to_be_bytes().to_vec())
-            .await
-            .unwrap();
+        shared.store.put_meta("count", number.to_be_bytes().to_vec()).await.unwrap();
         say(&format!("M {number}"));
     }
 }

@@ -25,8 +25,7 @@ fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
         let round = std::env::var(CHILD_ROUND).unwrap().parse().unwrap();
         child::write_until_killed(Path::new(&directory), round);
     }
-    let kills =
-        std::env::var("LOCKSTEP_KILL_TEST_KILLS").map_or(KILLS, |kills| kills.parse().unwrap());
+    let kills = std::env::var("LOCKSTEP_KILL_TEST_KILLS").map_or(KILLS, |kills| kills.parse().unwrap());
     let seed = rand::random();
     println!("seed {seed}");
     let mut random = rand::rngs::SmallRng::seed_from_u64(seed);
@@ -34,11 +33,7 @@ fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
     let mut account = Account::default();
     for round in 1..=kills {
         // One in six dies while it opens the store.
-        let lines = if random.random_ratio(1, 6) {
-            0
-        } else {
-            random.random_range(1..LINES_MAX)
-        };
+        let lines = if random.random_ratio(1, 6) { 0 } else { random.random_range(1..LINES_MAX) };
         run_and_kill(directory.path(), round, lines, &mut account);
         let store = Store::open(directory.path(), OpenOptions::default());
         let store = store.unwrap_or_else(|error| panic!("round {round}, seed {seed}: {error}"));
@@ -61,10 +56,7 @@ fn run_and_kill(directory: &Path, round: u64, lines: usize, account: &mut Accoun
     let mut output = BufReader::new(child.stdout.take().unwrap()).split(b'\n');
     let mut said = 0;
     while said < lines {
-        let line = output
-            .next()
-            .expect("the child writes until it is killed")
-            .unwrap();
+        let line = output.next().expect("the child writes until it is killed").unwrap();
         said += usize::from(account.book(&String::from_utf8(line).unwrap()));
     }
     child.kill().unwrap();
