@@ -4,7 +4,7 @@ use super::options::SessionOptions;
 use super::shared::{Shared, State};
 use crate::call::backoff;
 use crate::{Client, view};
-use lockstep_core::Version;
+use lockstep_core::LogIndex;
 use lockstep_proto::limits;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -17,9 +17,9 @@ pub(super) struct Follower {
 }
 
 impl Follower {
-    /// Until the session is over. `first` is what was announced when it opened; `announced` is the version that the leader
-    /// announces.
-    pub(super) async fn run(self, first: view::Announcement, announced: watch::Receiver<Version>) {
+    /// Until the session is over. `first` is what was announced when it opened; `announced` says how new the
+    /// leader's announcement is.
+    pub(super) async fn run(self, first: view::Announcement, announced: watch::Receiver<LogIndex>) {
         let (sender, receiver) = watch::channel(first);
         tokio::select! {
             () = self.shared.until(State::is_over) => {}
@@ -29,7 +29,7 @@ impl Follower {
     }
 
     /// Hands on the newest announcement, over as many streams as it takes.
-    async fn listen(&self, sender: watch::Sender<view::Announcement>, mut announced: watch::Receiver<Version>) {
+    async fn listen(&self, sender: watch::Sender<view::Announcement>, mut announced: watch::Receiver<LogIndex>) {
         let mut pauses = backoff();
         loop {
             let after = sender.borrow().revision;
@@ -133,12 +133,12 @@ impl Follower {
     }
 }
 
-/// Waits for the next renewal. True when the leader announced another version than was told, then as at the renewal before: the
+/// Waits for the next renewal. True when the leader announced something newer than was told, then as at the renewal before: the
 /// watch is stuck, e.g. in a proxy that buffers.
-async fn missed(announced: &mut watch::Receiver<Version>, told: &watch::Sender<view::Announcement>) -> bool {
-    let was_behind = *announced.borrow_and_update() != told.borrow().version;
+async fn missed(announced: &mut watch::Receiver<LogIndex>, told: &watch::Sender<view::Announcement>) -> bool {
+    let was_behind = *announced.borrow_and_update() > told.borrow().revision;
     if announced.changed().await.is_err() {
         return std::future::pending().await;
     }
-    was_behind && *announced.borrow() != told.borrow().version
+    was_behind && *announced.borrow() > told.borrow().revision
 }

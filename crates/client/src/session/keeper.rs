@@ -5,7 +5,7 @@ use super::shared::Shared;
 use crate::call::{Answer, Call};
 use crate::{Client, Error, Kind};
 use lockstep_core::session::{Eviction, TTL_MIN_MS};
-use lockstep_core::{Timestamp, Version};
+use lockstep_core::{LogIndex, Timestamp};
 use lockstep_proto::{limits, v1};
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,8 +17,8 @@ pub(super) struct Keeper {
     pub(super) client: Client,
     pub(super) shared: Arc<Shared>,
     pub(super) ttl: Duration,
-    /// Tells the follower the version that the leader announces.
-    pub(super) announced: watch::Sender<Version>,
+    /// Tells the follower how new the leader's announcement is.
+    pub(super) announced: watch::Sender<LogIndex>,
 }
 
 impl Keeper {
@@ -71,7 +71,7 @@ impl Keeper {
     fn renewed(&mut self, answer: &Answer<v1::RenewResponse>) {
         self.ttl = Duration::from_millis(answer.message.ttl_ms.max(TTL_MIN_MS));
         self.shared.extend(lease::deadline(answer.sent, Duration::from_millis(answer.message.ttl_ms)));
-        self.announced.send_replace(Version(answer.message.announced_version));
+        self.announced.send_replace(LogIndex(answer.message.announced_revision));
     }
 
     fn refused(&self, error: &Error) {

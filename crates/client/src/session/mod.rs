@@ -189,7 +189,7 @@ fn start(
     ttl: Duration,
     sent: Instant,
 ) -> DropGuard {
-    let (announced, announced_seen) = watch::channel(first.version);
+    let (announced, announced_seen) = watch::channel(first.revision);
     let keeper = Keeper { client: client.clone(), shared: Arc::clone(shared), ttl, announced };
     let follower = Follower { client: client.clone(), shared: Arc::clone(shared), options: options.clone() };
     let stop = CancellationToken::new();

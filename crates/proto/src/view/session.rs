@@ -21,7 +21,7 @@ pub struct Session {
 /// What a client is told to use.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Announcement {
-    /// Log index of the state that this was read from.
+    /// Log index at which this was decided, or any later one of a state where it holds.
     pub revision: LogIndex,
     /// The version to use.
     pub version: Version,
