@@ -42,6 +42,8 @@ mod sealed;
 mod snapshot;
 mod state;
 mod store;
+#[cfg(test)]
+mod tampering;
 mod verify;
 mod vote;
 mod watermark;

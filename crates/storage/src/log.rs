@@ -199,7 +199,7 @@ impl State {
         let chain = Digest::chain(log.end_chain(), index, payload);
         let first = log.range.map_or(index, |range| range.first);
         log.range = Some(LogRange { first, last: index, last_chain: chain });
-        self.tail.insert(index, TailEntry { chain, payload: Arc::from(payload), durable: false });
+        self.tail.insert(index, TailEntry { chain, payload: Arc::from(payload), readable: false });
         self.tail_bytes += payload.len();
         chain
     }

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::head::SnapshotHead;
 use crate::keys;
 use crate::record::{self, Kind};
-use crate::state::{Change, Pending, Shared};
+use crate::state::{Change, Pending, Shared, Work};
 use crate::store::{self, Store};
 
 /// Bytes of each chunk of a snapshot but the last.
@@ -170,7 +170,10 @@ impl SnapshotWriter {
         let replaced = state.snapshot.replace(pin);
         self.finished = true;
         let key = keys::snapshot_chunk(id, keys::SNAPSHOT_META_CHUNK);
-        Ok((replaced, self.store.submit(state, vec![Change::Put { key, record }], Vec::new())))
+        let pending = state.submit_work(vec![Change::Put { key, record }], Vec::new(), Work::ReadBack);
+        drop(state);
+        self.store.shared().work.notify_one();
+        Ok((replaced, pending))
     }
 }
 

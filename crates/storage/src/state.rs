@@ -29,7 +29,7 @@ pub(crate) struct Request {
     pub(crate) changes: Vec<Change>,
     /// The store after these changes; the writer adds the sequence number.
     pub(crate) head: Head,
-    /// Entries whose bytes may leave memory once they are durable.
+    /// Entries whose bytes may leave memory once the engine has them.
     pub(crate) appended: Vec<(u64, Digest)>,
     pub(crate) work: Work,
     pub(crate) done: oneshot::Sender<Result<(), Error>>,
@@ -39,6 +39,8 @@ pub(crate) struct Request {
 #[derive(PartialEq, Eq, Clone, Copy)]
 pub(crate) enum Work {
     Nothing,
+    /// Let the engine have the batch before anybody is answered: what is read back is read from it.
+    ReadBack,
     /// Rewrite the live records into a fresh generation, whatever the size.
     Compact,
 }
@@ -47,7 +49,8 @@ pub(crate) enum Work {
 pub(crate) struct TailEntry {
     pub(crate) chain: Digest,
     pub(crate) payload: Arc<[u8]>,
-    pub(crate) durable: bool,
+    /// Whether the engine has it, so that it may leave memory.
+    pub(crate) readable: bool,
 }
 
 /// Everything behind the lock.
@@ -92,11 +95,11 @@ impl State {
         Pending { outcome }
     }
 
-    /// Lets durable entries go, oldest first, until the tail is within its bound.
+    /// Lets entries go that the engine has, oldest first, until the tail is within its bound.
     pub(crate) fn trim_tail(&mut self, limit_bytes: usize) {
         while self.tail_bytes > limit_bytes {
             match self.tail.first_entry() {
-                Some(entry) if entry.get().durable => self.tail_bytes -= entry.remove().payload.len(),
+                Some(entry) if entry.get().readable => self.tail_bytes -= entry.remove().payload.len(),
                 _ => return,
             }
         }

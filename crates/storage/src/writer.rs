@@ -40,10 +40,9 @@ pub(crate) struct Writer {
 impl Writer {
     /// Runs until the last handle is gone or a write fails.
     pub(crate) fn run(mut self) {
-        while let Some(requests) = self.next_group() {
-            match guarded("write a batch", || self.write(&requests)) {
-                Ok(()) => self.answer(requests),
-                Err(error) => return self.stop(requests, &error),
+        while let Some(mut requests) = self.next_group() {
+            if let Err(error) = guarded("write a batch", || self.write(&mut requests)) {
+                return self.stop(requests, &error);
             }
         }
         if let Err(error) = self.settle() {
@@ -86,11 +85,9 @@ impl Writer {
         Some(requests)
     }
 
-    /// One batch, one sync, one watermark.
-    fn write(&mut self, requests: &[Request]) -> Result<(), Error> {
-        let Some(last) = requests.last() else {
-            return Ok(());
-        };
+    /// One batch, one sync, one watermark, the answers.
+    fn write(&mut self, requests: &mut Vec<Request>) -> Result<(), Error> {
+        let Some(last) = requests.last() else { return Ok(()) };
         let database = self.shared.database();
         let mut batch = Batch::default();
         for change in requests.iter().flat_map(|request| &request.changes) {
@@ -99,35 +96,56 @@ impl Writer {
         let head = Head { sequence: self.sequence + 1, ..last.head.clone() };
         let record = head.to_record();
         batch.replace(&database, keys::HEAD, &record)?;
-        self.make_durable(head.sequence, batch, &database)?;
         let acknowledged = Watermark { sequence: head.sequence, head: Digest::of(&[&record]) };
-        self.watermark.write(acknowledged)?;
-        self.sequence = head.sequence;
+        let forced = requests.iter().any(|request| request.work == Work::Compact);
+        self.store(acknowledged, batch, &database, requests)?;
         let since = *self.unsynced_since.get_or_insert_with(Instant::now);
         if since.elapsed() > WATERMARK_SYNC_MAX {
             self.settle()?;
         }
-        let forced = requests.iter().any(|request| request.work == Work::Compact);
         if compaction::compact_if_due(self, forced)? {
             self.journal.restart();
         }
+        self.answer(requests);
         Ok(())
     }
 
-    /// Through the journal when the batch is short, by the engine's own barrier when it is long.
-    fn make_durable(&mut self, sequence: u64, batch: Batch, database: &sled::Db) -> Result<(), Error> {
-        let record = journal::encode(sequence, &batch);
-        if record.len() <= journal::RECORD_BYTES_MAX {
-            if self.journal.checkpoint_due() {
-                self.checkpoint()?;
-            }
-            self.journal.append(&record)?;
-            return batch.apply(database);
+    /// Makes the batch durable: through the journal when it is short, by the engine's own barrier when it is long.
+    fn store(
+        &mut self,
+        acknowledged: Watermark,
+        batch: Batch,
+        database: &sled::Db,
+        requests: &mut Vec<Request>,
+    ) -> Result<(), Error> {
+        let appended: Vec<_> = requests.iter().flat_map(|request| &request.appended).copied().collect();
+        let record = journal::encode(acknowledged.sequence, &batch);
+        if record.len() > journal::RECORD_BYTES_MAX {
+            // A batch that is not in the journal ends its use at the next open: all before it has to be safe first.
+            self.checkpoint()?;
+            batch.apply(database)?;
+            self.checkpoint()?;
+            self.release(&appended);
+            return self.acknowledge(acknowledged);
         }
-        // A batch that is not in the journal ends its use at the next open: all before it has to be safe first.
-        self.checkpoint()?;
+        if self.journal.checkpoint_due() {
+            self.checkpoint()?;
+        }
+        self.journal.append(&record)?;
+        self.acknowledge(acknowledged)?;
+        if requests.iter().all(|request| request.work == Work::Nothing) {
+            self.answer(requests);
+        }
         batch.apply(database)?;
-        self.checkpoint()
+        self.release(&appended);
+        Ok(())
+    }
+
+    /// From here on the batch may not get lost.
+    fn acknowledge(&mut self, acknowledged: Watermark) -> Result<(), Error> {
+        self.watermark.write(acknowledged)?;
+        self.sequence = acknowledged.sequence;
+        Ok(())
     }
 
     /// Makes the engine durable on its own, so that the journal can start again.
@@ -145,19 +163,22 @@ impl Writer {
         Ok(())
     }
 
-    fn answer(&self, requests: Vec<Request>) {
-        let mut state = self.shared.state();
-        for (index, chain) in requests.iter().flat_map(|request| &request.appended) {
-            if let Some(entry) = state.tail.get_mut(index).filter(|entry| entry.chain == *chain) {
-                entry.durable = true;
-            }
-        }
-        state.trim_tail(self.shared.options.log_cache_bytes);
-        drop(state);
-        for request in requests {
+    fn answer(&self, requests: &mut Vec<Request>) {
+        for request in requests.drain(..) {
             // Whoever asked may have gone: the write stands all the same.
             let _ = request.done.send(Ok(()));
         }
+    }
+
+    /// Lets entries out of memory that the engine has.
+    fn release(&self, appended: &[(u64, Digest)]) {
+        let mut state = self.shared.state();
+        for (index, chain) in appended {
+            if let Some(entry) = state.tail.get_mut(index).filter(|entry| entry.chain == *chain) {
+                entry.readable = true;
+            }
+        }
+        state.trim_tail(self.shared.options.log_cache_bytes);
     }
 
     /// After a failed barrier nobody knows what is on disk: everything that waits fails, and so does all that follows.
