@@ -93,11 +93,12 @@ impl Duty {
 /// What `node` owes, given the replicated state as far as it is applied here and its database's ledger.
 #[must_use]
 pub fn duty(state: &State, node: NodeId, ledger: &LedgerView) -> Duty {
-    if state.cluster().is_none() || state.applied().0 < node.0 {
-        return Duty::Idle { why: "the log has not reached this node's join yet" };
-    }
     let Some(member) = state.nodes().get(&node) else {
-        return Duty::Removed;
+        let is_too_early = state.cluster().is_none() || state.applied().0 < node.0;
+        return match is_too_early {
+            true => Duty::Idle { why: "the log has not reached this node's join yet" },
+            false => Duty::Removed,
+        };
     };
     if let Some(reason) = mismatch::between(state, ledger) {
         return Duty::Stop { reason };

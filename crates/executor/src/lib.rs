@@ -7,6 +7,7 @@
 //! Deliberately absent: decisions (they are made at apply, in `lockstep-core`), data source names, transport.
 
 pub mod duty;
+pub mod failpoint;
 mod ledger_view;
 pub mod progress;
 mod reconciler;

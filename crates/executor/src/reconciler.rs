@@ -1,10 +1,24 @@
 //! The loop that does what is owed.
+//!
+//! It is woken by the applied state, by its own work, and by a clock only where nothing else would tell: another look of a node
+//! that is not ready, retries, replication, drift.
+
+mod attempts;
+mod health;
+mod job;
+mod look;
+mod preflight;
+mod report;
+mod running;
+mod work;
 
 use crate::settings::Settings;
 use crate::surroundings::{ProgressSink, Reporter, StateSource};
 use lockstep_core::NodeId;
 use lockstep_database::{Database, Owner};
+use running::Running;
 use std::sync::Arc;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// Does what one node owes, in its database, and reports.
@@ -37,8 +51,16 @@ pub enum Ended {
 impl Reconciler {
     /// Runs until `shutdown` is cancelled or the node is removed. Work that is running then stops at its next boundary, and the
     /// next run goes on from there. Errors of the database or the cluster are shown and retried, never returned.
+    ///
+    /// The returned future may be dropped at any time, as if the process had crashed.
     pub async fn run(self, shutdown: CancellationToken) -> Ended {
-        shutdown.cancelled().await;
-        Ended::Shutdown
+        let (is_busy, busy) = watch::channel(true);
+        let health =
+            health::publish(Arc::clone(&self.database), Arc::clone(&self.sink), self.settings.clone(), busy);
+        let running = Running::new(self, shutdown, is_busy);
+        tokio::select! {
+            ended = running.run() => ended,
+            never = health => match never {},
+        }
     }
 }

@@ -57,7 +57,6 @@ pub trait ProgressSink: Send + Sync + 'static {
 }
 
 /// The value that `look` takes from the state.
-#[allow(dead_code, reason = "the loop lands next")]
 pub(crate) fn look<T>(source: &dyn StateSource, look: impl FnOnce(&State) -> T) -> T {
     let mut look = Some(look);
     let mut seen = None;

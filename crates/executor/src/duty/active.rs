@@ -2,7 +2,7 @@
 
 use super::work::Work;
 use super::{Duty, Place, stop};
-use lockstep_core::in_flight::{InFlight, Preparation, Stage};
+use lockstep_core::in_flight::{InFlight, Stage};
 use lockstep_core::{Fence, LogIndex, Version};
 
 impl Place<'_> {
@@ -78,18 +78,6 @@ impl Place<'_> {
             Some(entry) => Work::revert(self.state, entry, fence).map_or_else(stop, Duty::Revert),
             None => stop(no_entry(flight.version)),
         }
-    }
-}
-
-/// The newest answer to preflight that the log has of a node.
-#[must_use]
-pub(crate) fn reported_preparation(
-    state: &lockstep_core::State,
-    node: lockstep_core::NodeId,
-) -> Option<Preparation> {
-    match state.in_flight().map(|flight| &flight.stage) {
-        Some(Stage::Preparing { reports }) => reports.get(&node).cloned(),
-        _ => None,
     }
 }
 

@@ -1,0 +1,50 @@
+//! Attempts at one piece of work, and the pauses between them.
+
+use crate::duty::Work;
+use crate::settings::Settings;
+use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
+use std::time::{Duration, Instant};
+
+/// Attempts at one piece of work. Starts anew with other work.
+pub(super) struct Attempts {
+    /// At what.
+    pub(super) work: Work,
+    /// How many, the present one included.
+    pub(super) count: u32,
+    /// When the first began.
+    first: Instant,
+    pauses: ExponentialBackoff,
+}
+
+impl Attempts {
+    pub(super) fn new(work: Work, settings: &Settings) -> Self {
+        Self { work, count: 0, first: Instant::now(), pauses: pauses(settings) }
+    }
+
+    /// True when it has been tried for so long that it counts as failed.
+    pub(super) fn is_over(&self, deadline: Duration) -> bool {
+        self.first.elapsed() >= deadline
+    }
+
+    pub(super) fn pause(&mut self, settings: &Settings) -> Duration {
+        self.pauses.next().unwrap_or(settings.retry_pause_max)
+    }
+}
+
+/// Growing pauses with jitter, so that agents that met once do not meet again in step. Without end.
+pub(super) fn pauses(settings: &Settings) -> ExponentialBackoff {
+    ExponentialBuilder::new()
+        .with_min_delay(settings.retry_pause_first)
+        .with_max_delay(settings.retry_pause_max)
+        .with_jitter()
+        .without_max_times()
+        .build()
+}
+
+/// The interval, up to a quarter shorter.
+pub(super) fn jittered(interval: Duration) -> Duration {
+    let quarter = interval / 4;
+    let jitter = ExponentialBuilder::new().with_min_delay(quarter).with_factor(1.0).with_jitter().build().next();
+    // The jitter of the builder lies between one and two quarters.
+    interval - jitter.unwrap_or(quarter).saturating_sub(quarter).min(quarter)
+}

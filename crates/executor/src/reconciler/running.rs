@@ -1,0 +1,280 @@
+//! One turn after the other: what is owed, do it, wait for what could change the answer.
+
+use super::attempts::{self, Attempts};
+use super::report::Told;
+use super::{Ended, Reconciler};
+use crate::duty::{Duty, duty};
+use crate::ledger_view::LedgerView;
+use crate::progress::{Activity, Progress};
+use crate::surroundings::look;
+use lockstep_core::in_flight::Measurement;
+use lockstep_core::node::{Node, Role};
+use lockstep_core::{LogIndex, State, Version};
+use lockstep_database::{Error, Schema};
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// The loop with what it keeps between two turns. None of it counts: a loop that starts anew comes to the same end.
+pub(super) struct Running {
+    pub(super) parts: Reconciler,
+    pub(super) shutdown: CancellationToken,
+    applied: watch::Receiver<LogIndex>,
+    is_busy: watch::Sender<bool>,
+    is_claimed: bool,
+    /// The ledger when it was last read.
+    pub(super) ledger: Option<LedgerView>,
+    /// The same duty is not begun again before the moment.
+    held: Option<(Duty, Instant)>,
+    /// Why the database could not be asked, and when to ask again.
+    out_of_reach: Option<(String, Instant)>,
+    pub(super) attempts: Option<Attempts>,
+    /// What the newest execution cost.
+    pub(super) measured: Option<(Version, Measurement)>,
+    pub(super) told: Told,
+    /// The newest schema that was as it must be: to name what differs when one is not.
+    pub(super) fitting_schema: Option<Schema>,
+    pub(super) drift_checked: Instant,
+    progress: Progress,
+}
+
+/// What comes after a turn.
+pub(super) enum Next {
+    /// Something changed: ask again what is owed.
+    AtOnce,
+    /// Unless the state asks for something else, ask again after this time.
+    After(Duration),
+    /// The loop is over.
+    End(Ended),
+}
+
+impl Running {
+    pub(super) fn new(parts: Reconciler, shutdown: CancellationToken, is_busy: watch::Sender<bool>) -> Self {
+        Self {
+            applied: parts.source.applied(),
+            told: Told::new(&parts.settings),
+            parts,
+            shutdown,
+            is_busy,
+            is_claimed: false,
+            ledger: None,
+            held: None,
+            out_of_reach: None,
+            attempts: None,
+            measured: None,
+            fitting_schema: None,
+            drift_checked: Instant::now(),
+            progress: Progress::new(Activity::Idle, None),
+        }
+    }
+
+    pub(super) async fn run(mut self) -> Ended {
+        self.parts.sink.progress(&self.progress);
+        while !self.shutdown.is_cancelled() {
+            self.applied.borrow_and_update();
+            match self.turn().await {
+                Next::AtOnce => {}
+                Next::After(pause) => self.wait(pause).await,
+                Next::End(ended) => return ended,
+            }
+        }
+        Ended::Shutdown
+    }
+
+    async fn wait(&mut self, pause: Duration) {
+        let shutdown = self.shutdown.clone();
+        tokio::select! {
+            () = self.state_moved() => {}
+            () = tokio::time::sleep(pause) => {}
+            () = shutdown.cancelled() => {}
+        }
+    }
+
+    /// Returns when the local state has moved.
+    pub(super) async fn state_moved(&mut self) {
+        if self.applied.changed().await.is_err() {
+            // Whoever applied is gone: nothing will move any more, and the shutdown is on its way.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    async fn turn(&mut self) -> Next {
+        if let Some(next) = self.still_out_of_reach().await {
+            return next;
+        }
+        if let Some(rest) = self.held_for() {
+            return Next::After(rest);
+        }
+        if let Err(error) = self.read_ledger().await {
+            return self.lost_the_database(&error).await;
+        }
+        self.out_of_reach = None;
+        let duty = self.owed();
+        // What was held is another duty now that the ledger is read.
+        if let Some(rest) = self.held_for() {
+            return Next::After(rest);
+        }
+        let next = self.perform(&duty).await;
+        if let Next::After(pause) = next {
+            self.held = Some((duty, Instant::now() + pause));
+        }
+        next
+    }
+
+    /// How long the present duty is held back, by the ledger as last read.
+    fn held_for(&mut self) -> Option<Duration> {
+        self.ledger.as_ref()?;
+        let now = Instant::now();
+        let owed = self.owed();
+        self.told.forget_unless(&owed);
+        match &self.held {
+            Some((held, until)) if *held == owed && *until > now => Some(*until - now),
+            _ => None,
+        }
+    }
+
+    /// What is owed, by the ledger as last read.
+    pub(super) fn owed(&self) -> Duty {
+        let ledger = self.ledger.clone().unwrap_or_default();
+        let node = self.parts.node;
+        self.look(|state| duty(state, node, &ledger))
+    }
+
+    pub(super) fn look<T>(&self, at: impl FnOnce(&State) -> T) -> T {
+        look(self.parts.source.as_ref(), at)
+    }
+
+    /// This node, as the state has it.
+    pub(super) fn member(&self) -> Option<Node> {
+        self.look(|state| state.nodes().get(&self.parts.node).cloned())
+    }
+
+    async fn read_ledger(&mut self) -> Result<(), Error> {
+        let is_primary = self.member().is_some_and(|node| node.role == Role::Primary);
+        if is_primary && !self.is_claimed {
+            self.parts.database.claim(&self.parts.owner).await?;
+            self.is_claimed = true;
+        }
+        let ledger = self.parts.database.ledger().await?;
+        self.ledger = Some(LedgerView::from(&ledger));
+        Ok(())
+    }
+
+    /// The claim is gone: it is taken again before anything else is done.
+    pub(super) fn lost_the_claim(&mut self) {
+        self.is_claimed = false;
+    }
+
+    async fn still_out_of_reach(&mut self) -> Option<Next> {
+        let (error, until) = self.out_of_reach.clone()?;
+        let rest = until.checked_duration_since(Instant::now())?;
+        self.tell_unreachable(&error).await;
+        Some(Next::After(rest))
+    }
+
+    async fn lost_the_database(&mut self, error: &Error) -> Next {
+        let text = error.to_string();
+        if self.look(|state| state.cluster().is_some() && state.applied().0 >= self.parts.node.0)
+            && self.member().is_none()
+        {
+            return Next::End(Ended::Removed);
+        }
+        if self.progress.activity != Activity::Unreachable {
+            tracing::warn!(node = %self.parts.owner.node_name, %error, "cannot use the database");
+        }
+        self.show(Activity::Unreachable, None);
+        self.show_error(Some(text.clone()));
+        let pause = attempts::jittered(self.parts.settings.recheck_interval);
+        self.out_of_reach = Some((text.clone(), Instant::now() + pause));
+        self.tell_unreachable(&text).await;
+        if let (Duty::Execute(work), true) = (self.owed(), self.ledger.is_some()) {
+            self.count_attempt(&work);
+            return self.failed(&Duty::Execute(work.clone()), &work, error).await;
+        }
+        Next::After(pause)
+    }
+
+    async fn perform(&mut self, duty: &Duty) -> Next {
+        self.is_busy.send_if_modified(|busy| {
+            let is_busy = !matches!(duty, Duty::Idle { .. });
+            std::mem::replace(busy, is_busy) != is_busy
+        });
+        match duty {
+            Duty::Preflight { version, base, step } => self.preflight(duty, *version, *base, step).await,
+            Duty::Execute(work) | Duty::Revert(work) | Duty::CatchUp(work) => self.work(duty, work).await,
+            Duty::AwaitReplication { version, .. } => {
+                self.show(Activity::AwaitingReplication, Some(*version));
+                Next::After(attempts::jittered(self.parts.settings.replication_interval))
+            }
+            Duty::ReportExecuted { version } => self.report_executed(duty, *version).await,
+            Duty::ReportReverted { version, .. } => self.report_reverted(duty, *version).await,
+            Duty::ReportCaughtUp { version } => self.report_caught_up(duty, *version).await,
+            Duty::ReportDrift { reason } => self.report_drift(duty, reason.clone()).await,
+            Duty::Stop { reason } => self.stop(duty, reason).await,
+            Duty::Removed => Next::End(Ended::Removed),
+            Duty::Idle { .. } => self.idle(duty).await,
+        }
+    }
+
+    /// Believes that the ledger contradicts the log only once the log is complete here.
+    async fn stop(&mut self, duty: &Duty, reason: &str) -> Next {
+        let source = std::sync::Arc::clone(&self.parts.source);
+        let pause = attempts::jittered(self.parts.settings.recheck_interval);
+        match self.while_owed(duty, source.catch_up()).await {
+            None => return Next::AtOnce,
+            Some(Err(problem)) => {
+                self.show(Activity::Stopped, None);
+                self.show_error(Some(format!("{reason} (or this agent's log is incomplete: {problem})")));
+                return Next::After(pause);
+            }
+            Some(Ok(())) if self.owed() != *duty => return Next::AtOnce,
+            Some(Ok(())) => {}
+        }
+        if self.show(Activity::Stopped, None) {
+            tracing::error!(node = %self.parts.owner.node_name, reason, "stopped: nothing is executed here");
+        }
+        self.show_error(Some(reason.to_owned()));
+        if self.member().is_some_and(|node| node.is_active()) {
+            return self.report_drift(duty, reason.to_owned()).await;
+        }
+        Next::After(pause)
+    }
+
+    /// Awaits while the duty stays the same; `None` once it is another one, or the loop is to end.
+    pub(super) async fn while_owed<T>(&mut self, duty: &Duty, doing: impl Future<Output = T>) -> Option<T> {
+        let shutdown = self.shutdown.clone();
+        let mut doing = std::pin::pin!(doing);
+        loop {
+            tokio::select! {
+                done = &mut doing => return Some(done),
+                () = shutdown.cancelled() => return None,
+                () = self.state_moved() => {}
+            }
+            if self.owed() != *duty {
+                return None;
+            }
+        }
+    }
+
+    /// Shows what the node is at; true when that is new.
+    pub(super) fn show(&mut self, activity: Activity, version: Option<Version>) -> bool {
+        let is_new = self.progress.activity != activity || self.progress.version != version;
+        if is_new {
+            self.progress = Progress::new(activity, version);
+            self.parts.sink.progress(&self.progress);
+        }
+        is_new
+    }
+
+    pub(super) fn show_error(&mut self, error: Option<String>) {
+        self.update_progress(|progress| progress.last_error = error);
+    }
+
+    pub(super) fn update_progress(&mut self, update: impl FnOnce(&mut Progress)) {
+        let before = self.progress.clone();
+        update(&mut self.progress);
+        if self.progress != before {
+            self.parts.sink.progress(&self.progress);
+        }
+    }
+}
