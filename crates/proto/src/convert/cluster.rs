@@ -113,6 +113,7 @@ impl From<view::ClusterStatus> for v1::ClusterStatus {
             state_digest: status.state_digest,
             revision: status.revision.0,
             sessions: status.sessions,
+            version_spread: status.version_spread,
             gate: status.gate.map(Into::into),
             warnings: status.warnings.into_iter().map(Into::into).collect(),
         }
@@ -136,6 +137,7 @@ impl TryFrom<v1::ClusterStatus> for view::ClusterStatus {
             state_digest: status.state_digest,
             revision: LogIndex(status.revision),
             sessions: status.sessions,
+            version_spread: status.version_spread,
             gate: optional("gate", status.gate)?,
             warnings: list("warnings", status.warnings)?,
         })

@@ -32,6 +32,9 @@ pub struct ClusterStatus {
     pub revision: LogIndex,
     /// Live sessions.
     pub sessions: u64,
+    /// How many versions lie between the oldest and the newest that an active node holds or a live session may be using, reverted
+    /// ones not counted. At most 1.
+    pub version_spread: u64,
     /// What the next move waits for, if it waits.
     pub gate: Option<Gate>,
     /// What an operator should look at.
