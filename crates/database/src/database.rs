@@ -6,7 +6,7 @@ use crate::job::{Job, Progress};
 use crate::ledger::{self, Ledger, Owner};
 use crate::preflight::Limits;
 use crate::schema::Schema;
-use crate::sqlite;
+use crate::{postgres, sqlite};
 use lockstep_core::in_flight::{Measurement, Obstacle};
 use lockstep_core::{Engine, Step, Version};
 use std::fmt::Debug;
@@ -91,6 +91,6 @@ pub trait Database: Debug + Send + Sync {
 pub fn connect(engine: Engine, dsn: &str) -> Result<Arc<dyn Database>, Error> {
     match engine {
         Engine::Sqlite => Ok(Arc::new(sqlite::Sqlite::new(dsn)?)),
-        Engine::Postgres => Err(Error::InvalidDsn { engine, reason: "not built yet".into() }),
+        Engine::Postgres => Ok(Arc::new(postgres::Postgres::new(dsn)?)),
     }
 }

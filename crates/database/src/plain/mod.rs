@@ -3,6 +3,7 @@
 //! One vocabulary for all engines: placeholders are `$1`, `$2`, …; values are NULL, integers, numbers and text. Cast anything
 //! else in the SQL.
 
+mod postgres;
 mod sqlite;
 
 use crate::error::Error;
@@ -68,6 +69,7 @@ pub struct Connection {
 #[derive(Debug)]
 enum Inner {
     Sqlite(sqlite::Connection),
+    Postgres(Box<postgres::Connection>),
 }
 
 /// Opens a connection. Makes a SQLite file that does not exist yet.
@@ -78,9 +80,7 @@ enum Inner {
 pub async fn connect(engine: Engine, dsn: &str) -> Result<Connection, Error> {
     let inner = match engine {
         Engine::Sqlite => Inner::Sqlite(sqlite::connect(dsn).await?),
-        Engine::Postgres => {
-            return Err(Error::InvalidDsn { engine, reason: "not built yet".into() });
-        }
+        Engine::Postgres => Inner::Postgres(Box::new(postgres::connect(dsn).await?)),
     };
     Ok(Connection { inner })
 }
@@ -94,6 +94,7 @@ impl Connection {
     pub async fn execute(&self, sql: &str, values: &[Value]) -> Result<u64, Error> {
         match &self.inner {
             Inner::Sqlite(connection) => connection.execute(sql, values).await,
+            Inner::Postgres(connection) => connection.execute(sql, values).await,
         }
     }
 
@@ -105,6 +106,7 @@ impl Connection {
     pub async fn query(&self, sql: &str, values: &[Value]) -> Result<Vec<Vec<Value>>, Error> {
         match &self.inner {
             Inner::Sqlite(connection) => connection.query(sql, values).await,
+            Inner::Postgres(connection) => connection.query(sql, values).await,
         }
     }
 
@@ -116,6 +118,7 @@ impl Connection {
     pub async fn batch(&self, sql: &str) -> Result<(), Error> {
         match &self.inner {
             Inner::Sqlite(connection) => connection.batch(sql).await,
+            Inner::Postgres(connection) => connection.batch(sql).await,
         }
     }
 
@@ -127,6 +130,7 @@ impl Connection {
     pub async fn transaction(&self, statements: Vec<(String, Vec<Value>)>) -> Result<Vec<u64>, Error> {
         match &self.inner {
             Inner::Sqlite(connection) => connection.transaction(statements).await,
+            Inner::Postgres(connection) => connection.transaction(statements).await,
         }
     }
 }

@@ -126,9 +126,14 @@ fn run(connection: &rusqlite::Connection, sql: &str, values: &[Value]) -> rusqli
 
 fn rows(connection: &rusqlite::Connection, sql: &str, values: &[Value]) -> rusqlite::Result<Vec<Vec<Value>>> {
     let mut statement = connection.prepare_cached(sql)?;
-    let width = statement.column_count();
-    let read = |row: &rusqlite::Row<'_>| (0..width).map(|column| row.get_ref(column).map(value)).collect();
-    statement.query_map(rusqlite::params_from_iter(values), read)?.collect()
+    let mut cursor = statement.query(rusqlite::params_from_iter(values))?;
+    let mut rows = Vec::new();
+    while let Some(row) = cursor.next()? {
+        // Only now: a statement kept from before a change of the schema gets its new columns with its first row.
+        let width = row.as_ref().column_count();
+        rows.push((0..width).map(|column| row.get_ref(column).map(value)).collect::<rusqlite::Result<_>>()?);
+    }
+    Ok(rows)
 }
 
 fn value(value: ValueRef<'_>) -> Value {

@@ -5,7 +5,7 @@ use super::session::{Here, Session, count_timeouts};
 use super::{Sqlite, backfill, preflight};
 use crate::decision::{Decision, decide};
 use crate::error::{Error, beginning};
-use crate::job::{Job, Progress};
+use crate::job::{Job, Kind, Progress};
 use crate::ledger::State;
 use crate::retry::{Attempts, milliseconds};
 use crate::statement::{self, Quoting};
@@ -82,26 +82,32 @@ async fn one_transaction(run: &mut Run<'_>, statements: Vec<String>) -> Result<M
     check_statements(&run.job.step_name, &statements)?;
     let cancel = run.cancel.clone();
     let rows = run
-        .write(move |here, job| match decide(here.place, job, ledger::found(here, job.version)?)? {
-            Decision::AlreadyDone => Ok(0),
-            Decision::RecordOnly => ledger::write(here, job, job.kind.done(), &Reached::default()).map(|()| 0),
-            Decision::Run | Decision::Resume(_) => {
-                let rows = run_all(here, &statements, &cancel)?;
-                let reached = Reached { rows_done: rows, rows_written: rows, ..Reached::default() };
-                ledger::write(here, job, job.kind.done(), &reached).map(|()| rows)
-            }
+        .write(move |here, job| {
+            let rows = match decide(here.place, job, ledger::found(here, job.version)?)? {
+                Decision::AlreadyDone => return Ok(0),
+                Decision::RecordOnly => 0,
+                Decision::Run => run_all(here, &statements, &cancel, false)?,
+                Decision::Resume(_) => run_all(here, &statements, &cancel, job.kind == Kind::Revert)?,
+            };
+            let reached = Reached { rows_done: rows, rows_written: rows, ..Reached::default() };
+            ledger::write(here, job, job.kind.done(), &reached).map(|()| rows)
         })
         .await?;
     Ok(run.measurement(rows, 0))
 }
 
-fn run_all(here: &Here<'_>, statements: &[String], cancel: &CancellationToken) -> Result<u64, Error> {
+fn run_all(
+    here: &Here<'_>,
+    statements: &[String],
+    cancel: &CancellationToken,
+    undoes_unfinished_work: bool,
+) -> Result<u64, Error> {
     let mut rows = 0;
     for statement in statements {
         if cancel.is_cancelled() {
             return Err(Error::Cancelled { database: here.place.to_owned(), what: beginning(statement) });
         }
-        rows += run_one(here, statement)?;
+        rows += run_unless_undone(here, statement, undoes_unfinished_work)?;
         if here.connection.is_autocommit() {
             return Err(Error::Engine {
                 database: here.place.to_owned(),
@@ -113,6 +119,23 @@ fn run_all(here: &Here<'_>, statements: &[String], cancel: &CancellationToken) -
         check_foreign_keys(here)?;
     }
     Ok(rows)
+}
+
+/// A revert of work that did not get to its end may be asked to drop what was never made: that is done already.
+fn run_unless_undone(here: &Here<'_>, statement: &str, undoes_unfinished_work: bool) -> Result<u64, Error> {
+    match run_one(here, statement) {
+        Err(Error::Statement { message, .. }) if undoes_unfinished_work && is_undone(statement, &message) => {
+            tracing::info!(database = here.place, statement, "nothing to do for a statement in doubt");
+            Ok(0)
+        }
+        result => result,
+    }
+}
+
+/// The engine has no code of its own for a missing object, only this text.
+fn is_undone(statement: &str, message: &str) -> bool {
+    let drops = statement::tokens(statement, Quoting::Sqlite).iter().any(|token| token.is_word("drop"));
+    drops && message.contains("no such ")
 }
 
 /// Runs one statement to its end; the number of rows that it changed.
@@ -147,7 +170,7 @@ fn check_foreign_keys(here: &Here<'_>) -> Result<(), Error> {
 /// Claim, run each statement alone, confirm.
 async fn one_by_one(run: &mut Run<'_>, statements: &[String]) -> Result<Measurement, Error> {
     check_statements(&run.job.step_name, statements)?;
-    let Some(reached) = claim_row(run).await? else {
+    let Some(Begin { reached, undoes_unfinished_work }) = claim_row(run).await? else {
         return Ok(run.measurement(0, 0));
     };
     let done = reached.cursor.and_then(|cursor| cursor.parse().ok()).unwrap_or(0);
@@ -158,7 +181,8 @@ async fn one_by_one(run: &mut Run<'_>, statements: &[String]) -> Result<Measurem
             run_alone(run, statement.clone()).await?;
             confirm(run, None, reached, State::Claimed).await?;
         } else {
-            confirm(run, Some(statement.clone()), reached, State::Claimed).await?;
+            let recorded = Recorded { statement: statement.clone(), undoes_unfinished_work };
+            confirm(run, Some(recorded), reached, State::Claimed).await?;
         }
     }
     let state = run.job.kind.done();
@@ -190,40 +214,53 @@ async fn run_alone(run: &mut Run<'_>, statement: String) -> Result<(), Error> {
     }
 }
 
+/// A statement that stands in the transaction that records it.
+#[derive(Clone)]
+struct Recorded {
+    statement: String,
+    undoes_unfinished_work: bool,
+}
+
 /// Records how far the job is, together with the statement that got it there, if that can stand in a transaction.
 async fn confirm(
     run: &mut Run<'_>,
-    statement: Option<String>,
+    recorded: Option<Recorded>,
     reached: Reached,
     state: State,
 ) -> Result<(), Error> {
     run.write(move |here, job| {
         ledger::check_fence(here, job.fence)?;
-        if let Some(statement) = &statement {
-            run_one(here, statement)?;
+        if let Some(Recorded { statement, undoes_unfinished_work }) = &recorded {
+            run_unless_undone(here, statement, *undoes_unfinished_work)?;
         }
         ledger::write(here, job, state, &reached)
     })
     .await
 }
 
+/// Where work begins.
+#[derive(Default)]
+pub(super) struct Begin {
+    pub(super) reached: Reached,
+    /// True: what a revert should undo may not be there.
+    undoes_unfinished_work: bool,
+}
+
 /// Writes the claimed row; where earlier work in the same direction stopped. `None`: nothing is left to do.
-pub(super) async fn claim_row(run: &mut Run<'_>) -> Result<Option<Reached>, Error> {
+pub(super) async fn claim_row(run: &mut Run<'_>) -> Result<Option<Begin>, Error> {
     run.write(|here, job| {
-        let reached = match decide(here.place, job, ledger::found(here, job.version)?)? {
+        let begin = match decide(here.place, job, ledger::found(here, job.version)?)? {
             Decision::AlreadyDone => return Ok(None),
             Decision::RecordOnly => {
                 return ledger::write(here, job, job.kind.done(), &Reached::default()).map(|()| None);
             }
-            Decision::Resume(row) if row.kind == job.kind => Reached {
-                cursor: row.cursor,
-                rows_done: row.rows_done,
-                rows_written: row.rows_written,
-                batches: row.batches,
+            Decision::Run => Begin::default(),
+            Decision::Resume(row) => Begin {
+                undoes_unfinished_work: job.kind == Kind::Revert,
+                reached: if row.kind == job.kind { Reached::of(*row) } else { Reached::default() },
             },
-            Decision::Run | Decision::Resume(_) => Reached::default(),
         };
-        ledger::write(here, job, State::Claimed, &reached).map(|()| Some(reached))
+        ledger::write(here, job, State::Claimed, &begin.reached).map(|()| Some(begin))
     })
     .await
 }

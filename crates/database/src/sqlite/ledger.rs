@@ -157,6 +157,13 @@ pub(super) struct Reached {
     pub(super) batches: u64,
 }
 
+impl Reached {
+    pub(super) fn of(row: Row) -> Self {
+        let Row { cursor, rows_done, rows_written, batches, .. } = row;
+        Self { cursor, rows_done, rows_written, batches }
+    }
+}
+
 /// Writes the job's row and raises the fence.
 pub(super) fn write(here: &Here<'_>, job: &Job, state: State, reached: &Reached) -> Result<(), Error> {
     raise_fence(here, job.fence)?;

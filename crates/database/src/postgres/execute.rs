@@ -1,0 +1,159 @@
+//! Executing and reverting.
+
+use super::connect::Server;
+use super::doubt;
+use super::ledger::{self, Reached};
+use super::transaction::{Here, Run, Work};
+use super::{backfill, one_by_one, preflight};
+use crate::decision::{Decision, decide};
+use crate::error::{Error, beginning};
+use crate::job::{Job, Kind, Progress};
+use crate::ledger::{Row, State};
+use crate::statement::{self, Quoting};
+use lockstep_core::in_flight::Measurement;
+use lockstep_core::step::Action;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+pub(super) async fn execute(
+    server: &Server,
+    job: &Job,
+    progress: &watch::Sender<Progress>,
+    cancel: &CancellationToken,
+) -> Result<Measurement, Error> {
+    let mut run = Run::new(server, job, progress, cancel).await?;
+    match &job.action {
+        Action::Nothing => one_transaction(&mut run, &[]).await,
+        Action::Statements { statements, transactional: true } => one_transaction(&mut run, statements).await,
+        Action::Statements { statements, transactional: false } => one_by_one::run(&mut run, statements).await,
+        Action::Backfill(backfill) => backfill::run(&mut run, backfill).await,
+        Action::Assert { assertions } => {
+            let rows_shown_max = crate::preflight::Limits::default().rows_shown_max;
+            for assertion in assertions {
+                run.alone(preflight::assert_one(server, assertion, rows_shown_max)).await?;
+            }
+            one_transaction(&mut run, &[]).await
+        }
+    }
+}
+
+/// Statements, ledger row and fence check together.
+async fn one_transaction(run: &mut Run<'_>, statements: &[String]) -> Result<Measurement, Error> {
+    check_statements(&run.job.step_name, statements)?;
+    let rows = run.write(&OneTransaction { statements }).await?;
+    Ok(run.measurement(rows, 0))
+}
+
+struct OneTransaction<'a> {
+    statements: &'a [String],
+}
+
+#[async_trait::async_trait]
+impl Work for OneTransaction<'_> {
+    type Output = u64;
+
+    async fn run(&self, here: &Here<'_>) -> Result<u64, Error> {
+        let decision = decide(here.place, here.job, ledger::found(here).await?)?;
+        let rows = match &decision {
+            Decision::AlreadyDone => return Ok(0),
+            Decision::RecordOnly => 0,
+            Decision::Run => self.run_all(here, false).await?,
+            Decision::Resume(row) => self.run_all(here, undoes_unfinished_work(here.job, row)).await?,
+        };
+        let reached = Reached { rows_done: rows, rows_written: rows, ..Reached::default() };
+        ledger::write(here, here.job.kind.done(), &reached).await?;
+        Ok(rows)
+    }
+}
+
+impl OneTransaction<'_> {
+    async fn run_all(&self, here: &Here<'_>, in_doubt: bool) -> Result<u64, Error> {
+        let mut rows = 0;
+        for statement in self.statements {
+            rows += if in_doubt {
+                doubt::run_in_transaction(here, statement).await?
+            } else {
+                // One prepared statement is one statement: the server refuses several.
+                here.transaction.execute(statement, &[]).await.map_err(|error| here.meaning(statement, &error))?
+            };
+        }
+        Ok(rows)
+    }
+}
+
+/// True for a revert of work that did not get to its end: what it should undo may not be there.
+pub(super) fn undoes_unfinished_work(job: &Job, row: &Row) -> bool {
+    job.kind == Kind::Revert && row.state == State::Claimed
+}
+
+/// None may begin or end a transaction.
+pub(super) fn check_statements(step: &str, statements: &[String]) -> Result<(), Error> {
+    let controls =
+        |statement: &&String| statement::controls_transaction(&statement::tokens(statement, Quoting::Standard));
+    match statements.iter().find(controls) {
+        None => Ok(()),
+        Some(statement) => Err(Error::InvalidAction {
+            step: step.to_owned(),
+            reason: format!(
+                "`{}` controls the transaction, which is Lockstep's; leave it out",
+                beginning(statement)
+            ),
+        }),
+    }
+}
+
+/// Writes the claimed row, or finds the one of an earlier attempt.
+pub(super) struct ClaimRow;
+
+/// Where work begins.
+pub(super) struct Begin {
+    pub(super) reached: Reached,
+    /// True: an earlier attempt may have done the next statement without recording it.
+    pub(super) resumed: bool,
+    /// True: what a revert should undo may not be there.
+    pub(super) undoes_unfinished_work: bool,
+}
+
+#[async_trait::async_trait]
+impl Work for ClaimRow {
+    type Output = Option<Begin>;
+
+    async fn run(&self, here: &Here<'_>) -> Result<Option<Begin>, Error> {
+        let begin = match decide(here.place, here.job, ledger::found(here).await?)? {
+            Decision::AlreadyDone => return Ok(None),
+            Decision::RecordOnly => {
+                ledger::write(here, here.job.kind.done(), &Reached::default()).await?;
+                return Ok(None);
+            }
+            Decision::Run => Begin { reached: Reached::default(), resumed: false, undoes_unfinished_work: false },
+            Decision::Resume(row) => begin_after(here.job, *row),
+        };
+        ledger::write(here, State::Claimed, &begin.reached).await?;
+        Ok(Some(begin))
+    }
+}
+
+fn begin_after(job: &Job, row: Row) -> Begin {
+    let undoes_unfinished_work = undoes_unfinished_work(job, &row);
+    if row.kind != job.kind {
+        return Begin { reached: Reached::default(), resumed: false, undoes_unfinished_work };
+    }
+    let Row { cursor, rows_done, rows_written, batches, .. } = row;
+    Begin { reached: Reached { cursor, rows_done, rows_written, batches }, resumed: true, undoes_unfinished_work }
+}
+
+/// Records how far the job is.
+pub(super) struct Confirm {
+    pub(super) state: State,
+    pub(super) reached: Reached,
+}
+
+#[async_trait::async_trait]
+impl Work for Confirm {
+    type Output = ();
+
+    async fn run(&self, here: &Here<'_>) -> Result<(), Error> {
+        ledger::check_fence(here).await?;
+        ledger::write(here, self.state, &self.reached).await
+    }
+}

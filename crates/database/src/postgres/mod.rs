@@ -1,0 +1,111 @@
+//! PostgreSQL 13 and later.
+//!
+//! Three kinds of connections: one is kept for the claim (a session advisory lock lives as long as its connection), one is
+//! shared for short reads, and each introspection, preflight and execution has its own. Locks of applications' tables are
+//! waited for shortly and often, never long: everything queues behind a waiting `ALTER TABLE`.
+//!
+//! Deliberately absent: TLS (connect over loopback, a private network or a tunnel), connection poolers in transaction mode (they
+//! break session locks).
+
+mod backfill;
+mod claim;
+mod connect;
+mod doubt;
+mod execute;
+mod health;
+mod introspect;
+mod ledger;
+mod monitor;
+mod one_by_one;
+mod preflight;
+mod transaction;
+
+use crate::database::Database;
+use crate::error::Error;
+use crate::health::Health;
+use crate::job::{Job, Progress};
+use crate::ledger::{Ledger, Owner, Row};
+use crate::preflight::Limits;
+use crate::schema::Schema;
+pub(crate) use connect::{Server, meaning};
+use lockstep_core::in_flight::{Measurement, Obstacle};
+use lockstep_core::{Engine, Step, Version};
+use std::sync::Arc;
+use tokio::sync::{Mutex, watch};
+use tokio_postgres::Client;
+use tokio_util::sync::CancellationToken;
+
+/// The PostgreSQL adapter.
+pub(crate) struct Postgres {
+    server: Server,
+    claim: Mutex<Option<claim::Claim>>,
+    /// For statements that stand alone; replaced when it broke.
+    reader: Mutex<Option<Arc<Client>>>,
+}
+
+impl std::fmt::Debug for Postgres {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Postgres").field("place", &self.server.place).finish_non_exhaustive()
+    }
+}
+
+impl Postgres {
+    pub(crate) fn new(dsn: &str) -> Result<Self, Error> {
+        Ok(Self { server: Server::new(dsn)?, claim: Mutex::new(None), reader: Mutex::new(None) })
+    }
+
+    async fn reader(&self) -> Result<Arc<Client>, Error> {
+        let mut kept = self.reader.lock().await;
+        if let Some(client) = kept.as_ref().filter(|client| !client.is_closed()) {
+            return Ok(Arc::clone(client));
+        }
+        let client = Arc::new(self.server.connect().await?);
+        *kept = Some(Arc::clone(&client));
+        Ok(client)
+    }
+}
+
+#[async_trait::async_trait]
+impl Database for Postgres {
+    fn engine(&self) -> Engine {
+        Engine::Postgres
+    }
+
+    fn place(&self) -> &str {
+        &self.server.place
+    }
+
+    async fn claim(&self, owner: &Owner) -> Result<Ledger, Error> {
+        claim::claim(self, owner).await
+    }
+
+    async fn ledger(&self) -> Result<Ledger, Error> {
+        ledger::read(&self.server.place, &*self.reader().await?).await
+    }
+
+    async fn ledger_rows(&self, after: Version, rows_max: u32) -> Result<Vec<Row>, Error> {
+        ledger::rows_after(&self.server.place, &*self.reader().await?, after, rows_max).await
+    }
+
+    async fn schema(&self) -> Result<Schema, Error> {
+        introspect::schema(&self.server).await
+    }
+
+    async fn preflight(&self, step: &Step, limits: &Limits) -> Vec<Obstacle> {
+        preflight::preflight(&self.server, step, limits).await
+    }
+
+    async fn execute(
+        &self,
+        job: &Job,
+        progress: &watch::Sender<Progress>,
+        cancel: &CancellationToken,
+    ) -> Result<Measurement, Error> {
+        claim::check(self).await?;
+        execute::execute(&self.server, job, progress, cancel).await
+    }
+
+    async fn health(&self) -> Health {
+        health::read(self).await
+    }
+}

@@ -1,0 +1,86 @@
+//! Statements that refuse to run in a transaction: claim, run each alone, look, confirm.
+
+use super::connect::meaning;
+use super::doubt::{self, ConcurrentIndex};
+use super::execute::{Begin, ClaimRow, Confirm, check_statements};
+use super::ledger::Reached;
+use super::transaction::Run;
+use crate::error::Error;
+use crate::ledger::State;
+use crate::retry::milliseconds;
+use crate::statement::{self, Quoting};
+use lockstep_core::in_flight::Measurement;
+
+pub(super) async fn run(run: &mut Run<'_>, statements: &[String]) -> Result<Measurement, Error> {
+    check_statements(&run.job.step_name, statements)?;
+    let Some(begin) = run.write(&ClaimRow).await? else {
+        return Ok(run.measurement(0, 0));
+    };
+    let Begin { reached, resumed, undoes_unfinished_work } = begin;
+    let done = reached.cursor.and_then(|cursor| cursor.parse().ok()).unwrap_or(0);
+    for (position, statement) in statements.iter().enumerate().skip(done) {
+        let in_doubt = undoes_unfinished_work || (resumed && position == done);
+        run.attempts.next_transaction();
+        run_one(run, statement, in_doubt).await?;
+        let reached = Reached { cursor: Some((position + 1).to_string()), ..Reached::default() };
+        run.write(&Confirm { state: State::Claimed, reached }).await?;
+    }
+    run.write(&Confirm { state: run.job.kind.done(), reached: Reached::default() }).await?;
+    Ok(run.measurement(0, 0))
+}
+
+/// Runs one statement until it had its locks. From the second attempt on, the one before may have left something.
+async fn run_one(run: &mut Run<'_>, sql: &str, mut in_doubt: bool) -> Result<(), Error> {
+    set_lock_timeout(run, sql).await?;
+    loop {
+        run.attempts.begin();
+        match run.alone(attempt(run, sql, in_doubt)).await {
+            Err(Error::Busy { .. }) => run.pause().await?,
+            result => return result,
+        }
+        in_doubt = true;
+    }
+}
+
+async fn attempt(run: &Run<'_>, sql: &str, in_doubt: bool) -> Result<(), Error> {
+    if in_doubt
+        && let Some(index) = doubt::concurrent_index(sql)
+        && is_built(run, &index).await?
+    {
+        return Ok(());
+    }
+    match run.client.execute(sql, &[]).await {
+        Ok(_) => Ok(()),
+        Err(error) if in_doubt && doubt::is_done(sql, &error) => {
+            tracing::info!(database = run.server.place, statement = sql, "nothing to do for a statement in doubt");
+            Ok(())
+        }
+        Err(error) => Err(meaning(&run.server.place, sql, &error)),
+    }
+}
+
+/// True when the index is there and valid. One whose build stopped half-way is dropped, so that it can be built again.
+async fn is_built(run: &Run<'_>, index: &ConcurrentIndex) -> Result<bool, Error> {
+    let sql = "SELECT format('%I.%I', n.nspname, c.relname), i.indisvalid FROM pg_index i
+               JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+               WHERE c.relname = $1 AND i.indrelid = to_regclass($2)";
+    let found = run.client.query_opt(sql, &[&index.name, &index.table]).await;
+    let Some(row) = found.map_err(|error| meaning(&run.server.place, sql, &error))? else {
+        return Ok(false);
+    };
+    let (name, valid): (String, bool) = (row.get(0), row.get(1));
+    if !valid {
+        let drop = format!("DROP INDEX CONCURRENTLY {name}");
+        run.client.execute(&drop, &[]).await.map_err(|error| meaning(&run.server.place, &drop, &error))?;
+    }
+    Ok(valid)
+}
+
+/// A concurrent build waits for old transactions, and nobody waits behind it; a timeout would only throw its work away.
+async fn set_lock_timeout(run: &Run<'_>, sql: &str) -> Result<(), Error> {
+    let tokens = statement::tokens(sql, Quoting::Standard);
+    let waits_harmlessly = tokens.iter().any(|token| token.is_word("concurrently"));
+    let timeout_ms = if waits_harmlessly { 0 } else { milliseconds(run.job.patience.lock_timeout) };
+    let set = format!("SET lock_timeout = {timeout_ms}");
+    run.client.batch_execute(&set).await.map_err(|error| meaning(&run.server.place, &set, &error))
+}

@@ -1,0 +1,155 @@
+//! Transactions with short lock timeouts that are tried again, and statements that can be cancelled.
+
+use super::connect::{Server, commit_meaning, meaning};
+use super::monitor::Monitor;
+use crate::error::Error;
+use crate::job::{Job, Progress};
+use crate::retry::{Attempts, milliseconds};
+use lockstep_core::in_flight::Measurement;
+use std::pin::pin;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio_postgres::{CancelToken, Client, NoTls, Transaction};
+use tokio_util::sync::CancellationToken;
+
+/// A cancellation that comes between two statements has no effect, so it is repeated at this rhythm until the work ends.
+const CANCEL_RHYTHM: Duration = Duration::from_millis(20);
+
+/// What one job works with.
+pub(super) struct Run<'a> {
+    pub(super) server: &'a Server,
+    pub(super) client: Client,
+    pub(super) job: &'a Job,
+    pub(super) attempts: Attempts,
+    pub(super) progress: &'a watch::Sender<Progress>,
+    pub(super) cancel: &'a CancellationToken,
+    monitor: Monitor,
+}
+
+/// A transaction in which work is done.
+pub(super) struct Here<'a> {
+    pub(super) place: &'a str,
+    pub(super) transaction: &'a Transaction<'a>,
+    pub(super) job: &'a Job,
+}
+
+impl Here<'_> {
+    pub(super) fn meaning(&self, statement: &str, error: &tokio_postgres::Error) -> Error {
+        meaning(self.place, statement, error)
+    }
+}
+
+/// Work that one transaction does. It may be done several times, and counts once.
+#[async_trait::async_trait]
+pub(super) trait Work: Sync {
+    /// What it gives.
+    type Output: Send;
+
+    /// Does it; the transaction is committed when it succeeds.
+    async fn run(&self, here: &Here<'_>) -> Result<Self::Output, Error>;
+}
+
+impl<'a> Run<'a> {
+    pub(super) async fn new(
+        server: &'a Server,
+        job: &'a Job,
+        progress: &'a watch::Sender<Progress>,
+        cancel: &'a CancellationToken,
+    ) -> Result<Self, Error> {
+        let client = server.connect().await?;
+        let monitor = Monitor::start(server, &client).await?;
+        Ok(Self { server, client, job, attempts: Attempts::new(&job.patience), progress, cancel, monitor })
+    }
+
+    /// One transaction, tried again while others hold what it needs.
+    pub(super) async fn write<W: Work>(&mut self, work: &W) -> Result<W::Output, Error> {
+        loop {
+            self.attempts.begin();
+            let token = self.client.cancel_token();
+            let attempt = attempt(&mut self.client, &self.server.place, self.job, work);
+            match cancellable(token, self.cancel, &self.server.place, &self.job.step_name, attempt).await {
+                Err(Error::Busy { .. }) => self.pause().await?,
+                result => return result,
+            }
+        }
+    }
+
+    /// Work outside of a transaction; cancelled on request.
+    pub(super) async fn alone<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        cancellable(self.client.cancel_token(), self.cancel, &self.server.place, &self.job.step_name, work).await
+    }
+
+    /// After an attempt that ended because a lock was not to be had.
+    pub(super) async fn pause(&mut self) -> Result<(), Error> {
+        let failures = self.attempts.failures + 1;
+        self.progress.send_modify(|progress| progress.lock_timeouts = failures);
+        self.attempts.pause(&self.server.place, &self.job.step_name, self.cancel).await
+    }
+
+    pub(super) fn cancelled(&self) -> Error {
+        Error::Cancelled { database: self.server.place.clone(), what: self.job.step_name.clone() }
+    }
+
+    pub(super) fn measurement(&self, rows: u64, batches: u64) -> Measurement {
+        Measurement {
+            duration_ms: milliseconds(self.attempts.elapsed()),
+            lock_wait_ms: milliseconds(self.attempts.lock_wait),
+            attempts: self.attempts.count(),
+            rows,
+            batches,
+            blocked_sessions_max: self.monitor.blocked_sessions_max(),
+        }
+    }
+}
+
+async fn attempt<W: Work>(client: &mut Client, place: &str, job: &Job, work: &W) -> Result<W::Output, Error> {
+    let transaction = client.transaction().await.map_err(|error| meaning(place, "BEGIN", &error))?;
+    let lock_timeout = format!("SET LOCAL lock_timeout = {}", milliseconds(job.patience.lock_timeout));
+    transaction.batch_execute(&lock_timeout).await.map_err(|error| meaning(place, &lock_timeout, &error))?;
+    let output = work.run(&Here { place, transaction: &transaction, job }).await?;
+    transaction.commit().await.map_err(|error| commit_meaning(place, &job.step_name, &error))?;
+    Ok(output)
+}
+
+/// Waits for `work`; when cancelled, makes the server give up the statement and waits for its answer, which may still be success.
+async fn cancellable<T>(
+    token: CancelToken,
+    cancel: &CancellationToken,
+    place: &str,
+    what: &str,
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    if cancel.is_cancelled() {
+        return Err(Error::Cancelled { database: place.to_owned(), what: what.to_owned() });
+    }
+    let mut on_drop = CancelOnDrop { token: Some(token.clone()) };
+    let mut work = pin!(work);
+    let result = tokio::select! {
+        result = &mut work => result,
+        () = cancel.cancelled() => loop {
+            // What matters is the statement's own answer; a cancellation that does not get through is repeated.
+            let _ = token.cancel_query(NoTls).await;
+            tokio::select! {
+                result = &mut work => break result,
+                () = tokio::time::sleep(CANCEL_RHYTHM) => {}
+            }
+        },
+    };
+    on_drop.token = None;
+    result
+}
+
+/// Dropping a future of the driver does not stop its statement: whoever drops an execution wants it stopped.
+struct CancelOnDrop {
+    token: Option<CancelToken>,
+}
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        if let (Some(token), Ok(runtime)) = (self.token.take(), tokio::runtime::Handle::try_current()) {
+            runtime.spawn(async move {
+                let _ = token.cancel_query(NoTls).await;
+            });
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Backfills.
+
+use super::{Running, Stand, execute, forward, one_integer, revert};
+use lockstep_core::step::{Action, Backfill};
+use lockstep_core::{Fence, Version};
+use lockstep_database::{Error, Job};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Not a step one would write (it is no longer true when run twice): here it counts how often a row was touched.
+fn touch(batch_rows_max: u32) -> Backfill {
+    Backfill {
+        table: "users".to_owned(),
+        key: vec!["id".to_owned()],
+        set: "touched = touched + 1".to_owned(),
+        only_where: None,
+        batch_rows_max,
+    }
+}
+
+/// Runs the job until it has done some batches, and cancels it.
+async fn interrupt(stand: &Stand, job: &Job) -> Arc<dyn lockstep_database::Database> {
+    let database = stand.claimed().await;
+    let mut running = Running::start(&database, job);
+    running.progress.wait_for(|progress| progress.batches >= 3).await.unwrap();
+    running.cancel.cancel();
+    let error = running.result.await.unwrap().unwrap_err();
+    assert!(matches!(error, Error::Cancelled { .. }), "{error}");
+    database
+}
+
+pub(crate) async fn resumes_at_its_cursor_and_touches_each_row_once(stand: Stand) {
+    const ROWS: u32 = 5_000;
+    let plain = stand.users(ROWS).await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let writer = {
+        let (plain, stop) = (stand.plain().await, Arc::clone(&stop));
+        tokio::spawn(async move {
+            let mut written = 0;
+            while !stop.load(Ordering::Relaxed) {
+                written += 1;
+                let id = i64::from(ROWS) + written;
+                plain.execute("INSERT INTO users (id, name) VALUES ($1, 'new')", &[id.into()]).await.unwrap();
+                let other = written % i64::from(ROWS);
+                plain.execute("UPDATE users SET name = 'seen' WHERE id = $1", &[other.into()]).await.unwrap();
+            }
+            written
+        })
+    };
+    let job = forward(1, Action::Backfill(touch(100)));
+    let database = interrupt(&stand, &job).await;
+    let claimed = database.ledger().await.unwrap().claimed.unwrap();
+    assert!(claimed.cursor.is_some() && claimed.rows_done >= 300 && claimed.rows_done < u64::from(ROWS));
+    let half = one_integer(&plain, "SELECT count(*) FROM users WHERE touched = 1").await;
+    assert_eq!(half.cast_unsigned(), claimed.rows_done, "the cursor stands where the rows are");
+    drop(database);
+
+    let database = stand.claimed().await;
+    let running = Running::start(&database, &job);
+    let measurement = running.result.await.unwrap().unwrap();
+    stop.store(true, Ordering::Relaxed);
+    let written = writer.await.unwrap();
+    assert!(written > 0, "the writer could work");
+    assert!(measurement.rows >= u64::from(ROWS) && measurement.batches >= 50, "{measurement:?}");
+    let old_rows = format!("SELECT count(*) FROM users WHERE id <= {ROWS} AND touched <> 1");
+    assert_eq!(one_integer(&plain, &old_rows).await, 0);
+    assert_eq!(one_integer(&plain, "SELECT count(*) FROM users WHERE touched > 1").await, 0);
+    assert_eq!(one_integer(&plain, "SELECT count(*) FROM users").await, i64::from(ROWS) + written);
+    // Once more changes nothing.
+    execute(&database, &job).await.unwrap();
+    assert_eq!(one_integer(&plain, "SELECT count(*) FROM users WHERE touched > 1").await, 0);
+    assert_eq!(database.ledger().await.unwrap().head, Version(1));
+}
+
+pub(crate) async fn goes_through_text_and_composite_keys(stand: Stand) {
+    let plain = stand.plain().await;
+    plain
+        .batch(
+            "CREATE TABLE parts (shop text NOT NULL, code text NOT NULL, touched integer NOT NULL DEFAULT 0,
+                PRIMARY KEY (shop, code));
+             INSERT INTO parts (shop, code) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40)
+             SELECT s.shop, s.shop || i FROM n, (SELECT '' AS shop UNION ALL SELECT 'a''\"\\[]' UNION ALL SELECT 'ß€'
+                UNION ALL SELECT 'A' UNION ALL SELECT 'a') s",
+        )
+        .await
+        .unwrap();
+    let fill = Backfill { table: "parts".to_owned(), key: vec!["shop".to_owned(), "code".to_owned()], ..touch(7) };
+    let database = stand.claimed().await;
+    execute(&database, &forward(1, Action::Backfill(fill))).await.unwrap();
+    assert_eq!(one_integer(&plain, "SELECT count(*) FROM parts WHERE touched = 1").await, 200);
+    let row = &database.ledger_rows(Version(0), 1).await.unwrap()[0];
+    assert_eq!((row.rows_done, row.rows_written, row.batches), (200, 200, 29));
+}
+
+pub(crate) async fn touches_only_the_rows_asked_for(stand: Stand) {
+    let plain = stand.users(50).await;
+    let database = stand.claimed().await;
+    let fill = Backfill { only_where: Some("id > 30 OR id = 1".to_owned()), ..touch(20) };
+    execute(&database, &forward(1, Action::Backfill(fill))).await.unwrap();
+    assert_eq!(one_integer(&plain, "SELECT sum(touched) FROM users").await, 21);
+    assert_eq!(one_integer(&plain, "SELECT sum(touched) FROM users WHERE id > 30 OR id = 1").await, 21);
+}
+
+pub(crate) async fn stops_when_a_newer_fence_has_written(stand: Stand) {
+    let plain = stand.users(3_000).await;
+    let job = forward(1, Action::Backfill(touch(100)));
+    let database = interrupt(&stand, &job).await;
+    let before = one_integer(&plain, "SELECT sum(touched) FROM users").await;
+    plain.execute(&format!("UPDATE {} SET fence = 11", stand.meta), &[]).await.unwrap();
+    let error = execute(&database, &job).await.unwrap_err();
+    assert!(matches!(error, Error::Fenced { stored: Fence(11), .. }), "{error}");
+    assert_eq!(one_integer(&plain, "SELECT sum(touched) FROM users").await, before);
+}
+
+pub(crate) async fn refuses_keys_that_are_none(stand: Stand) {
+    let plain = stand.plain().await;
+    plain.batch("CREATE TABLE loose (a integer); INSERT INTO loose VALUES (NULL)").await.unwrap();
+    let database = stand.claimed().await;
+    for key in [vec![], vec!["a".to_owned()]] {
+        let fill = Backfill { table: "loose".to_owned(), key, set: "a = 1".to_owned(), ..touch(10) };
+        let error = execute(&database, &forward(1, Action::Backfill(fill))).await.unwrap_err();
+        assert!(matches!(error, Error::InvalidAction { .. }), "{error}");
+    }
+    assert_eq!(one_integer(&plain, "SELECT count(*) FROM loose WHERE a IS NULL").await, 1);
+    // What was refused is in nobody's way.
+    execute(&database, &forward(1, Action::Nothing)).await.unwrap_or_else(|error| panic!("{error}"));
+}
+
+pub(crate) async fn an_unfinished_backfill_is_reverted(stand: Stand) {
+    let _plain = stand.users(3_000).await;
+    let job = forward(1, Action::Backfill(touch(100)));
+    let database = interrupt(&stand, &job).await;
+    execute(&database, &revert(1, Action::Nothing)).await.unwrap();
+    let ledger = database.ledger().await.unwrap();
+    assert_eq!((ledger.head, ledger.claimed, ledger.fence), (Version(0), None, Fence(11)));
+}

@@ -1,0 +1,109 @@
+//! The conformance suite on SQLite, and what only SQLite does.
+
+mod conformance;
+
+use conformance::{Stand, conformance, execute, forward, owner, statements};
+use lockstep_core::Engine;
+use lockstep_database::Error;
+
+async fn stand() -> Stand {
+    let directory = tempfile::tempdir().unwrap();
+    let dsn = directory.path().join("shard.db").display().to_string();
+    // An agent makes no database.
+    drop(lockstep_database::plain::connect(Engine::Sqlite, &dsn).await.unwrap());
+    Stand {
+        engine: Engine::Sqlite,
+        dsn,
+        meta: "lockstep_meta",
+        endless: "CREATE TABLE endless AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)
+            SELECT count(*) FROM n",
+        hold_users: "BEGIN IMMEDIATE",
+        _kept: Box::new(directory),
+    }
+}
+
+conformance!(stand);
+
+#[tokio::test]
+async fn a_read_only_file_is_named() {
+    let stand = stand().await;
+    let mut permissions = std::fs::metadata(&stand.dsn).unwrap().permissions();
+    permissions.set_readonly(true);
+    std::fs::set_permissions(&stand.dsn, permissions).unwrap();
+    let error = stand.database().claim(&owner("alpha")).await.unwrap_err();
+    assert!(matches!(error, Error::ReadOnly { .. }), "{error}");
+    assert!(error.to_string().contains("shard.db"), "{error}");
+}
+
+#[tokio::test]
+async fn a_missing_file_is_not_made() {
+    let stand = stand().await;
+    for (dsn, wanted) in [
+        (format!("{}x", stand.dsn), "the file does not exist"),
+        (format!("{}x/y.db", stand.dsn), "shard.dbx does not exist"),
+    ] {
+        let database = lockstep_database::connect(Engine::Sqlite, &dsn).unwrap();
+        let error = database.claim(&owner("alpha")).await.unwrap_err();
+        assert!(matches!(error, Error::Unreachable { .. }) && error.retryable(), "{error}");
+        assert!(error.to_string().contains(wanted), "{error}");
+        assert!(!std::path::Path::new(&dsn).exists());
+        assert!(!database.health().await.reachable);
+        let step = lockstep_core::Step {
+            name: "s".to_owned(),
+            phase: lockstep_core::step::Phase::Expand,
+            forward: lockstep_core::step::Action::Nothing,
+            revert: None,
+            preconditions: vec![],
+            targets: vec![],
+            requires: Default::default(),
+            needs_approval: false,
+        };
+        assert_eq!(database.preflight(&step, &Default::default()).await[0].kind, "unreachable");
+    }
+}
+
+#[tokio::test]
+async fn unusable_names_are_refused() {
+    for dsn in ["", ":memory:", "file:a.db?mode=ro"] {
+        let error = lockstep_database::connect(Engine::Sqlite, dsn).unwrap_err();
+        assert!(matches!(error, Error::InvalidDsn { .. }), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_database_is_named() {
+    let stand = stand().await;
+    let other = std::path::Path::new(&stand.dsn).with_file_name("text.db");
+    std::fs::write(&other, "this is a letter and no database at all").unwrap();
+    let database = lockstep_database::connect(Engine::Sqlite, &other.display().to_string()).unwrap();
+    let error = database.claim(&owner("alpha")).await.unwrap_err();
+    assert!(error.to_string().contains("text.db"), "{error}");
+    assert!(!error.retryable());
+}
+
+#[tokio::test]
+async fn a_rebuilt_table_keeps_what_points_at_it() {
+    let stand = stand().await;
+    let plain = stand.users(2).await;
+    plain
+        .batch(
+            "CREATE TABLE posts (id integer PRIMARY KEY, user integer REFERENCES users (id) ON DELETE CASCADE);
+             INSERT INTO posts VALUES (1, 1), (2, 2)",
+        )
+        .await
+        .unwrap();
+    let database = stand.claimed().await;
+    let rebuild = |copy: &'static str| {
+        statements(&[
+            "CREATE TABLE users_new (id integer PRIMARY KEY, name text NOT NULL)",
+            copy,
+            "DROP TABLE users",
+            "ALTER TABLE users_new RENAME TO users",
+        ])
+    };
+    let lossy = forward(1, rebuild("INSERT INTO users_new SELECT id, name FROM users WHERE id = 1"));
+    let error = execute(&database, &lossy).await.unwrap_err();
+    assert!(matches!(error, Error::Violations { .. }), "{error}");
+    execute(&database, &forward(1, rebuild("INSERT INTO users_new SELECT id, name FROM users"))).await.unwrap();
+    assert_eq!(conformance::one_integer(&plain, "SELECT count(*) FROM posts").await, 2);
+}
