@@ -1,0 +1,74 @@
+//! Shows a configuration as TOML, with every default written out and every secret left out.
+
+use super::{Config, LogFormat};
+use lockstep_core::node::Role;
+use std::time::Duration;
+use toml::{Table, Value};
+
+/// What stands for a secret. Loading it back would fail at the database, not succeed by accident.
+const REDACTED: &str = "(secret)";
+
+impl Config {
+    /// The configuration as TOML. Secrets are replaced by `(secret)`.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        let mut root = Table::new();
+        for (path, value) in self.settings() {
+            let Some(value) = value else { continue };
+            match path.split_once('.') {
+                None => root.insert(path.to_owned(), value),
+                Some((table, name)) => {
+                    let table = root.entry(table).or_insert_with(|| Value::Table(Table::new()));
+                    table.as_table_mut().and_then(|table| table.insert(name.to_owned(), value))
+                }
+            };
+        }
+        root.to_string()
+    }
+
+    /// Every key with its value; `None` for what is not set.
+    fn settings(&self) -> Vec<(&'static str, Option<Value>)> {
+        let (cluster, raft) = (&self.cluster, &self.raft);
+        vec![
+            ("name", text(&self.name)),
+            ("data_dir", text(self.data_dir.display())),
+            ("shutdown_timeout", duration(self.shutdown_timeout)),
+            ("listen.client", text(self.listen.client)),
+            ("listen.peer", text(self.listen.peer)),
+            ("advertise.client", self.advertise.client.as_ref().and_then(text)),
+            ("advertise.peer", self.advertise.peer.as_ref().and_then(text)),
+            ("database.engine", text(self.database.engine)),
+            ("database.dsn", text(REDACTED)),
+            ("database.role", text(if self.database.role == Role::Primary { "primary" } else { "replica" })),
+            ("cluster.bootstrap", Some(Value::Boolean(cluster.bootstrap))),
+            ("cluster.join", Some(Value::Array(cluster.join.iter().cloned().map(Value::String).collect()))),
+            ("cluster.join_token", cluster.join_token.as_ref().and_then(|_| text(REDACTED))),
+            ("cluster.replace", Some(Value::Boolean(cluster.replace))),
+            ("cluster.id", cluster.id.as_ref().and_then(text)),
+            ("cluster.node_id", cluster.node_id.and_then(number)),
+            ("raft.voters_target", number(raft.voters_target as u64)),
+            ("raft.heartbeat_interval", duration(raft.heartbeat_interval)),
+            ("raft.election_timeout_min", duration(raft.election_timeout_min)),
+            ("raft.election_timeout_max", duration(raft.election_timeout_max)),
+            ("raft.dead_voter_after", duration(raft.dead_voter_after)),
+            ("raft.snapshot_every_entries", number(raft.snapshot_every_entries)),
+            ("raft.request_timeout", duration(raft.request_timeout)),
+            ("raft.join_timeout", duration(raft.join_timeout)),
+            ("security.operator_token", self.security.operator_token.as_ref().and_then(|_| text(REDACTED))),
+            ("log.format", text(if self.log.format == LogFormat::Text { "text" } else { "json" })),
+            ("log.level", text(&self.log.level)),
+        ]
+    }
+}
+
+fn text(value: impl ToString) -> Option<Value> {
+    Some(Value::String(value.to_string()))
+}
+
+fn duration(value: Duration) -> Option<Value> {
+    text(humantime::format_duration(value))
+}
+
+fn number(value: u64) -> Option<Value> {
+    i64::try_from(value).ok().map(Value::Integer)
+}
