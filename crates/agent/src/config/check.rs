@@ -22,14 +22,17 @@ pub(super) fn check(config: &Config, values: &Values) -> Result<(), Error> {
 fn name(config: &Config, values: &Values) -> Result<(), Error> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
     if config.name.len() > NAME_BYTES_MAX || !config.name.bytes().all(is_plain) {
-        let problem = format!("is \"{}\"; a name has 1 to {NAME_BYTES_MAX} letters, digits, `_`, `-` or `.`", config.name);
+        let problem =
+            format!("is \"{}\"; a name has 1 to {NAME_BYTES_MAX} letters, digits, `_`, `-` or `.`", config.name);
         return Err(values.invalid("name", &problem));
     }
     Ok(())
 }
 
 fn addresses(config: &Config, values: &Values) -> Result<(), Error> {
-    for (path, told) in [("advertise.client", &config.advertise.client), ("advertise.peer", &config.advertise.peer)] {
+    for (path, told) in
+        [("advertise.client", &config.advertise.client), ("advertise.peer", &config.advertise.peer)]
+    {
         let is_whole = |text: &String| {
             text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
         };
@@ -79,7 +82,8 @@ fn token(config: &Config, values: &Values) -> Result<(), Error> {
 fn timings(config: &Config, values: &Values) -> Result<(), Error> {
     let raft = &config.raft;
     if raft.voters_target.is_multiple_of(2) {
-        let problem = format!("is {}; it must be odd: one voter more tolerates no more failures", raft.voters_target);
+        let problem =
+            format!("is {}; it must be odd: one voter more tolerates no more failures", raft.voters_target);
         return Err(values.invalid("raft.voters_target", &problem));
     }
     if raft.heartbeat_interval.is_zero() || raft.election_timeout_min < raft.heartbeat_interval * 3 {

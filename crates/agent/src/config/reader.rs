@@ -87,7 +87,9 @@ impl Values {
         })?;
         let secret = text.trim();
         if secret.is_empty() {
-            return Err(self.invalid(&format!("{path}_file"), &format!("names {}, which is empty", file.display())));
+            return Err(
+                self.invalid(&format!("{path}_file"), &format!("names {}, which is empty", file.display()))
+            );
         }
         Ok(Secret::new(secret))
     }

@@ -39,12 +39,7 @@ impl Values {
         self.add_table("", table.get_ref(), &at)
     }
 
-    fn add_table(
-        &mut self,
-        prefix: &str,
-        table: &DeTable<'_>,
-        at: &dyn Fn(usize) -> Origin,
-    ) -> Result<(), Error> {
+    fn add_table(&mut self, prefix: &str, table: &DeTable<'_>, at: &dyn Fn(usize) -> Origin) -> Result<(), Error> {
         for (name, value) in table {
             let path = format!("{prefix}{}", name.get_ref());
             let origin = at(name.span().start);
@@ -111,8 +106,9 @@ fn unknown(origin: Origin, path: &str) -> Error {
 fn near_miss(variable: &str) -> Option<String> {
     const EDITS_MAX: usize = 2;
     let nearest = KEYS.iter().map(Key::variable).min_by_key(|known| keys::edits(known, variable))?;
-    (keys::edits(&nearest, variable) <= EDITS_MAX)
-        .then(|| format!("environment variable {variable} is ignored: no setting of the agent; did you mean {nearest}?"))
+    (keys::edits(&nearest, variable) <= EDITS_MAX).then(|| {
+        format!("environment variable {variable} is ignored: no setting of the agent; did you mean {nearest}?")
+    })
 }
 
 fn line_of(text: &str, offset: usize) -> usize {

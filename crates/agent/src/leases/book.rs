@@ -14,7 +14,6 @@ use tokio::time::Instant;
 /// does.
 #[derive(Debug)]
 pub(super) struct Book {
-    pub(super) term: u64,
     /// Times are milliseconds after it, to keep a lease small.
     epoch: Instant,
     leases: HashMap<SessionId, Lease>,
@@ -46,8 +45,8 @@ pub(super) enum Renewal {
 }
 
 impl Book {
-    pub(super) fn new(term: u64, now: Instant) -> Self {
-        Self { term, epoch: now, leases: HashMap::new(), queue: BinaryHeap::new() }
+    pub(super) fn new(now: Instant) -> Self {
+        Self { epoch: now, leases: HashMap::new(), queue: BinaryHeap::new() }
     }
 
     /// Grants one full TTL, counted from `now`, to a session that has no lease here.
@@ -91,7 +90,9 @@ impl Book {
             }
             self.queue.pop();
             match self.leases.get_mut(&session) {
-                Some(lease) if lease.deadline_ms > now_ms => self.queue.push(Reverse((lease.deadline_ms, session))),
+                Some(lease) if lease.deadline_ms > now_ms => {
+                    self.queue.push(Reverse((lease.deadline_ms, session)))
+                }
                 Some(lease) => {
                     lease.is_expiring = true;
                     due.push(session);
@@ -148,7 +149,7 @@ mod tests {
 
     fn book() -> (Instant, Book) {
         let start = Instant::now();
-        let mut book = Book::new(1, start);
+        let mut book = Book::new(start);
         book.add(start, A, TTL_MS);
         (start, book)
     }

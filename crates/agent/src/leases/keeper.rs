@@ -64,7 +64,7 @@ async fn lead(shared: &Shared, term: u64, leadership: &mut watch::Receiver<Leade
 /// Grants every session one full TTL: nobody here knows when it was last renewed.
 fn open(shared: &Shared, term: u64) {
     let now = Instant::now();
-    let mut book = Book::new(term, now);
+    let mut book = Book::new(now);
     let sessions = shared.cluster.sessions();
     let count = sessions.len();
     for (session, ttl_ms) in sessions {
@@ -137,7 +137,9 @@ async fn expire(shared: &Shared, session: SessionId) -> (SessionId, Outcome) {
                 }
                 Err(Refusal::UnknownSession { .. }) => return (session, Outcome::Gone),
                 Err(Refusal::ExpiryVoid { .. }) => return (session, Outcome::Void),
-                Err(refusal) => tracing::error!(%session, %refusal, "the cluster refuses to let an expired session go"),
+                Err(refusal) => {
+                    tracing::error!(%session, %refusal, "the cluster refuses to let an expired session go")
+                }
             },
             Err(error) => tracing::warn!(%session, %error, "expiry of a session is not decided yet"),
         }

@@ -81,7 +81,8 @@ impl Leases {
             }
             match self.shared.renew_once(received, session, facts.ttl_ms)? {
                 Renewal::Renewed { remaining, ttl } => return Ok(Granted { ttl, remaining }),
-                Renewal::Expiring | Renewal::Unknown => {}
+                Renewal::Unknown => return Err(Refusal::UnknownSession { session }.into()),
+                Renewal::Expiring => {}
             }
             // The sender lives as long as this handle.
             let _ = decisions.changed().await;

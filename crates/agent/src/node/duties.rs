@@ -1,0 +1,96 @@
+//! What goes on beside the services for as long as the agent runs: the reconciler, and telling the cluster where this agent is.
+
+use crate::Error;
+use async_trait::async_trait;
+use lockstep_consensus::{Consensus, Proposal};
+use lockstep_core::command::{Actor, Role};
+use lockstep_core::node::Addresses;
+use lockstep_core::{Command, Engine, LogIndex, NodeId, State};
+use lockstep_executor::{ReportError, Reporter, StateSource};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// The reconciler's view of the cluster.
+pub(super) struct Surroundings {
+    pub(super) consensus: Consensus,
+    pub(super) node_name: String,
+}
+
+impl Surroundings {
+    async fn propose(&self, command: Command) -> Result<lockstep_consensus::Committed, lockstep_consensus::Error> {
+        let actor = Actor { name: format!("node {}", self.node_name), role: Role::Agent };
+        self.consensus.propose(Proposal { request: None, actor, command }).await
+    }
+}
+
+#[async_trait]
+impl StateSource for Surroundings {
+    fn applied(&self) -> watch::Receiver<LogIndex> {
+        self.consensus.applied()
+    }
+
+    fn with_state(&self, look: &mut dyn FnMut(&State)) {
+        self.consensus.with_state(look);
+    }
+
+    async fn catch_up(&self) -> Result<(), String> {
+        self.consensus.read_barrier().await.map(|_| ()).map_err(|error| error.to_string())
+    }
+}
+
+#[async_trait]
+impl Reporter for Surroundings {
+    async fn report(&self, report: Command) -> Result<(), ReportError> {
+        let committed = self.propose(report).await.map_err(|error| ReportError::Unavailable(error.to_string()))?;
+        committed.result.map(|_| ()).map_err(ReportError::Refused)
+    }
+}
+
+/// Before the cluster is told again where this agent is.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
+
+/// Tells the cluster, if need be, that this agent is at other addresses than before. Returns once the cluster knows.
+pub(super) async fn announce_addresses(around: &Surroundings, node: NodeId, addresses: &Addresses) {
+    loop {
+        match try_to_announce(around, node, addresses).await {
+            Ok(()) => return,
+            Err(error) => tracing::warn!(%node, %error, "the cluster does not know yet where this agent is"),
+        }
+        tokio::time::sleep(RETRY_PAUSE).await;
+    }
+}
+
+async fn try_to_announce(
+    around: &Surroundings,
+    node: NodeId,
+    addresses: &Addresses,
+) -> Result<(), lockstep_consensus::Error> {
+    around.consensus.read_barrier().await?;
+    let known = around.consensus.with_state(|state| state.nodes().get(&node).map(|node| node.addresses.clone()));
+    // A node that is not there has been removed; that is told elsewhere.
+    if known.is_none_or(|known| known == *addresses) {
+        return Ok(());
+    }
+    let committed = around.propose(Command::MoveNode { node, addresses: addresses.clone() }).await?;
+    tracing::info!(%node, peer = addresses.peer, client = addresses.client, "this agent has moved");
+    committed.result.map(|_| ()).map_err(Into::into)
+}
+
+/// Waits until the state tells that the configured engine is not the cluster's. Does not return when it is.
+pub(super) async fn wrong_engine(consensus: &Consensus, configured: Engine) -> Error {
+    let mut applied = consensus.applied();
+    loop {
+        let cluster =
+            consensus.with_state(|state| state.cluster().map(|cluster| (cluster.id.clone(), cluster.engine)));
+        match cluster {
+            Some((cluster_id, expected)) if expected != configured => {
+                return Error::WrongEngine { configured, cluster_id, expected };
+            }
+            Some(_) => std::future::pending().await,
+            None => {}
+        }
+        if applied.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}

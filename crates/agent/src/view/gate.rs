@@ -1,0 +1,60 @@
+//! What the next move waits for: the screen that somebody looks at in the middle of the night. The state says who and why; what
+//! agents tell of themselves says what they are doing about it right now.
+
+use super::Surroundings;
+use super::member::{SILENT_AFTER, silence};
+use super::progress::{progress, sentence};
+use crate::soft::Heard;
+use lockstep_core::holdout::{Holdout, Subject};
+use lockstep_core::{NodeId, SessionId, State};
+use lockstep_proto::view::Gate;
+
+/// What the cluster waits for; `None` when nothing waits.
+pub(crate) fn gate(state: &State, around: &Surroundings) -> Option<Gate> {
+    let mut gate = state.gate()?;
+    for holdout in &mut gate.holdouts {
+        match holdout.subject {
+            Subject::Node(node) => explain_node(holdout, node, around),
+            Subject::Session(session) => explain_session(holdout, session, around),
+            Subject::Operator(_) | Subject::Cluster => {}
+        }
+    }
+    Some(Gate::at(gate, around.now))
+}
+
+fn explain_node(holdout: &mut Holdout, node: NodeId, around: &Surroundings) {
+    if let Some(age) = silence(node, around).filter(|age| *age > SILENT_AFTER) {
+        add(&mut holdout.reason, &format!("agent not heard of for {}", super::spoken(age)));
+        holdout.remedy = format!("start its agent or mend its network; {}", holdout.remedy);
+        return;
+    }
+    let Some(heard) = around.heard.get(&node) else { return };
+    if let Some(problem) = &heard.told.database_problem {
+        add(&mut holdout.reason, &format!("its database does not answer: {problem}"));
+        return;
+    }
+    for fact in work(holdout, node, heard) {
+        add(&mut holdout.reason, &fact);
+    }
+}
+
+/// What the node does, and what went wrong last; nothing that the reason says already.
+fn work(holdout: &Holdout, node: NodeId, heard: &Heard) -> Vec<String> {
+    let doing = progress(node, &holdout.name, heard).map(|progress| sentence(&progress));
+    let error = heard.told.work.as_ref().and_then(|work| work.last_error.clone());
+    let failed = error.filter(|error| !holdout.reason.contains(error)).map(|error| format!("last error: {error}"));
+    doing.into_iter().chain(failed).collect()
+}
+
+fn explain_session(holdout: &mut Holdout, session: SessionId, around: &Surroundings) {
+    let remaining = around.leases.as_ref().and_then(|leases| leases.remaining(session));
+    if let Some(remaining) = remaining {
+        let fact = format!("its lease lasts for {} more unless it is renewed", super::spoken(remaining));
+        add(&mut holdout.reason, &fact);
+    }
+}
+
+fn add(reason: &mut String, fact: &str) {
+    reason.push_str(": ");
+    reason.push_str(fact);
+}
