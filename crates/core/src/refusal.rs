@@ -33,7 +33,7 @@ pub enum Refusal {
     InvalidSession { client: String, problem: String },
     #[error("node `{node}` may not join: {reason}; {remedy}")]
     JoinRefused { node: String, reason: String, remedy: String },
-    #[error("{actor} may not {action}: that takes the operator role")]
+    #[error("{actor} may not {action}: its role does not allow that (operators decide, agents report)")]
     Denied { actor: String, action: String },
     #[error("to {action}, give a reason: it goes into the audit trail")]
     ReasonMissing { action: String },

@@ -98,7 +98,9 @@ pub(super) fn cancel(
     require_reason(reason, &action)?;
     let id = state.change_id(name)?;
     if !stop(state, context, id, reason)? {
-        return Err(wrong_state("cancel change", name, "nothing of it is left to do"));
+        let is_reverting = state.in_flight.as_ref().is_some_and(|flight| flight.change == id);
+        let why = if is_reverting { "it is being reverted already" } else { "nothing of it is left to do" };
+        return Err(wrong_state("cancel change", name, why));
     }
     context.record(state, action, reason, Vec::new());
     context.events.push(Event::ChangeUpdated { change: id });

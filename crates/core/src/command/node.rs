@@ -38,7 +38,7 @@ pub(super) fn remove(
         return Err(Refusal::WrongState {
             action: "remove node".to_owned(),
             subject: name.to_owned(),
-            state: "it is the last one whose database counts; let another join and become active first".to_owned(),
+            state: "nobody would be left to go on; let another node join and become active first".to_owned(),
         });
     }
     let holdouts = gate::node_holdouts(state, id);

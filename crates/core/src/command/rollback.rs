@@ -41,7 +41,7 @@ fn reverting_steps(state: &State, id: ChangeId, name: &str) -> Result<Vec<StepRe
         return Err(refuse("none of its steps has settled".to_owned()));
     };
     if let Some(other) = change_built_on(state, id, oldest) {
-        return Err(refuse(format!("change {other} was built on top of it; roll that back first")));
+        return Err(refuse(format!("change {other} is built on top of it; cancel or roll back that one first")));
     }
     settled
         .into_iter()
