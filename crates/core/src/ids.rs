@@ -12,6 +12,9 @@ macro_rules! number {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                if deserializer.is_human_readable() {
+                    return deserializer.deserialize_any(NumberVisitor).map(Self);
+                }
                 deserializer.deserialize_u64(NumberVisitor).map(Self)
             }
         }
@@ -65,6 +68,10 @@ impl de::Visitor<'_> for NumberVisitor {
 
     fn visit_u64<E: de::Error>(self, number: u64) -> Result<u64, E> {
         Ok(number)
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<u64, E> {
+        u64::try_from(number).map_err(|_| E::invalid_value(de::Unexpected::Signed(number), &self))
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<u64, E> {

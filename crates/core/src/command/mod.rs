@@ -20,8 +20,10 @@ use sha2::{Digest, Sha256};
 /// The newest command format that this program can apply. Grows when a command is added or changes its meaning.
 pub const FORMAT: u32 = 1;
 
-/// A command with what the proposing leader added.
+/// A command with what the proposing leader added. A field that this program does not know is an error: to overlook it would
+/// let the state of this agent go apart from that of newer ones.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Stamped {
     /// The leader's time. Apply takes the larger of this and the newest one before.
     pub at: Timestamp,
@@ -57,7 +59,7 @@ pub enum Role {
 
 /// Everything that can change the replicated state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Command {
     /// Makes the cluster, with its first node. Applied once.
     Bootstrap {
