@@ -29,6 +29,7 @@ pub(crate) fn status(
         announced_version: state.announced(),
         state_digest: digest(state),
         revision: state.applied(),
+        version_spread: state.spread() as u64,
         sessions: state.sessions().len() as u64,
         gate: gate(state, around),
     })
