@@ -40,14 +40,16 @@ pub fn from_refusal(refusal: &Refusal) -> Status {
         Refusal::NeedsForce { holdouts, .. } => holdouts,
         _ => &[],
     };
-    let violation = |name: &String| PreconditionViolation::new("HOLDOUT", name, "the gate waits for it");
-    refused(refusal, names.iter().map(violation).collect())
+    let violation = |name: &String| {
+        PreconditionViolation::new("HOLDOUT", cut(name, STATUS_DETAIL_CHARS_MAX), "the gate waits for it")
+    };
+    refused(refusal, names.iter().map(violation))
 }
 
 /// As [`from_refusal`], with everything that is known about what the gate waits for.
 #[must_use]
 pub fn from_refusal_at_gate(refusal: &Refusal, gate: &Gate) -> Status {
-    refused(refusal, gate.holdouts.iter().map(violation).collect())
+    refused(refusal, gate.holdouts.iter().map(violation))
 }
 
 /// A request that cannot be read.
@@ -112,10 +114,10 @@ pub fn internal(message: &str) -> Status {
     plain(Code::Internal, Reason::Internal, message)
 }
 
-fn refused(refusal: &Refusal, mut violations: Vec<PreconditionViolation>) -> Status {
+fn refused(refusal: &Refusal, violations: impl Iterator<Item = PreconditionViolation>) -> Status {
     let (reason, metadata) = fields(refusal);
     let mut details = described(&reason, metadata);
-    violations.truncate(STATUS_VIOLATIONS_MAX);
+    let violations: Vec<_> = violations.take(STATUS_VIOLATIONS_MAX).collect();
     if !violations.is_empty() {
         details.set_precondition_failure(violations);
     }

@@ -210,3 +210,55 @@ impl State {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn shared() -> Shared {
+        let deadline = Instant::now() + Duration::from_millis(2_700);
+        Shared::new(SessionId(5), &Announcement::default(), deadline)
+    }
+
+    /// A process that was paused: its time moved on, and nothing of it ran meanwhile.
+    async fn pause_process(milliseconds: u64) {
+        tokio::time::advance(Duration::from_millis(milliseconds)).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn paused_process_begins_nothing_although_nobody_told_it() {
+        let shared = shared();
+        pause_process(2_699).await;
+        let terms = shared.begin().unwrap();
+        pause_process(1).await;
+        assert_eq!(shared.read(|state| state.interruption(Instant::now())), Some(LeaseOver::Expired));
+        assert_eq!(shared.begin().unwrap_err(), LeaseOver::Expired);
+        shared.finish(terms.version);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn answer_that_comes_late_does_not_revive_a_lease() {
+        let shared = shared();
+        pause_process(2_700).await;
+        shared.begin().unwrap_err();
+        shared.extend(Instant::now() + Duration::from_secs(1));
+        assert_eq!(shared.begin().unwrap_err(), LeaseOver::Expired);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn answers_out_of_order_do_not_shorten_a_lease() {
+        let shared = shared();
+        shared.extend(Instant::now() + Duration::from_secs(1));
+        assert_eq!(shared.read(|state| state.deadline) - Instant::now(), Duration::from_millis(2_700));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn first_reason_is_kept() {
+        let shared = shared();
+        shared.leave(LeaseOver::Closed);
+        shared.end(LeaseOver::Expired);
+        shared.end(LeaseOver::Gone("unknown".into()));
+        assert_eq!(shared.begin().unwrap_err(), LeaseOver::Closed);
+    }
+}
