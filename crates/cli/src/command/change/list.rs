@@ -1,0 +1,14 @@
+//! `lockstep change list`
+
+use crate::command::ListArguments;
+use crate::context::{Context, collect, now};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::render;
+
+pub(crate) async fn run(arguments: &ListArguments, context: &Context) -> Result<Exit, Failure> {
+    let client = &context.client().await?;
+    let changes = collect(arguments.limit, |page| async move { client.list_changes(&page).await }).await?;
+    context.output.print(&changes, |look| render::changes(&changes, look, now()))?;
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,17 @@
+//! `lockstep change watch`
+
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::follow::{Follow, Target};
+
+#[derive(clap::Args, Debug)]
+pub(crate) struct Arguments {
+    /// Name of the change
+    #[arg(value_name = "CHANGE")]
+    name: String,
+}
+
+pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
+    Follow { name: &arguments.name, target: Target::Done, is_new: false, prints_states: true }.run(context).await
+}

@@ -1,0 +1,155 @@
+//! The settings of an agent as flags. A setting has one name everywhere: `database.dsn` in the file is `LOCKSTEP_DATABASE_DSN` in
+//! the environment and `--database-dsn` here. The agent reads file and environment by itself, so that its errors can say where
+//! a value comes from; here are only the flags.
+
+use clap::{Arg, ArgAction, ArgMatches, FromArgMatches};
+use std::path::PathBuf;
+
+/// A setting: its key, its flag, whether it is a switch, and what it is for.
+type Setting = (&'static str, &'static str, bool, &'static str);
+
+const SETTINGS: &[Setting] = &[
+    ("name", "name", false, "Name of the node, stable and unique in the cluster"),
+    ("data_dir", "data-dir", false, "Where the agent keeps its part of the log"),
+    ("shutdown_timeout", "shutdown-timeout", false, "How long an orderly stop may take"),
+    ("listen.client", "listen-client", false, "IP:PORT for clients, people and programs"),
+    ("listen.peer", "listen-peer", false, "IP:PORT for other agents"),
+    ("advertise.client", "advertise-client", false, "HOST:PORT by which clients reach this agent"),
+    ("advertise.peer", "advertise-peer", false, "HOST:PORT by which other agents reach this agent"),
+    ("database.engine", "database-engine", false, "sqlite or postgres"),
+    (
+        "database.dsn",
+        "database-dsn",
+        false,
+        "How to reach this node's database; other users of the machine can read flags, so better a file",
+    ),
+    ("database.dsn_file", "database-dsn-file", false, "The file that holds the data source name"),
+    ("database.role", "database-role", false, "primary or replica"),
+    ("cluster.bootstrap", "cluster-bootstrap", true, "Make a new cluster; at its very first agent only"),
+    ("cluster.join", "cluster-join", false, "Peer addresses of some members, separated by commas"),
+    (
+        "cluster.join_token",
+        "cluster-join-token",
+        false,
+        "What `lockstep cluster join-token` printed; better a file",
+    ),
+    ("cluster.join_token_file", "cluster-join-token-file", false, "The file that holds the join token"),
+    (
+        "cluster.replace",
+        "cluster-replace",
+        true,
+        "Take the place of the node of the same name, whose data directory is lost",
+    ),
+    ("cluster.id", "cluster-id", false, "The cluster that the data directory must belong to"),
+    ("cluster.node_id", "cluster-node-id", false, "The node that the data directory must belong to"),
+    ("raft.voters_target", "raft-voters-target", false, "How many voters there are to be"),
+    ("raft.heartbeat_interval", "raft-heartbeat-interval", false, "How often the leader is heard"),
+    ("raft.election_timeout_min", "raft-election-timeout-min", false, "How long silence is borne, at least"),
+    ("raft.election_timeout_max", "raft-election-timeout-max", false, "How long silence is borne, at most"),
+    (
+        "raft.dead_voter_after",
+        "raft-dead-voter-after",
+        false,
+        "After what silence a voter is swapped for a learner",
+    ),
+    (
+        "raft.snapshot_every_entries",
+        "raft-snapshot-every-entries",
+        false,
+        "After how many entries a snapshot is made",
+    ),
+    ("raft.request_timeout", "raft-request-timeout", false, "How long to look for a majority"),
+    ("raft.join_timeout", "raft-join-timeout", false, "How long to try to join"),
+    (
+        "security.operator_token",
+        "security-operator-token",
+        false,
+        "Whoever shows it is an operator; better a file",
+    ),
+    (
+        "security.operator_token_file",
+        "security-operator-token-file",
+        false,
+        "The file that holds the operator token",
+    ),
+    ("log.format", "log-format", false, "text or json"),
+    ("log.level", "log-level", false, "error, warn, info, debug, trace, or directives"),
+];
+
+/// What the command line says about an agent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Settings {
+    /// The configuration file.
+    pub(crate) config: Option<PathBuf>,
+    /// Key and value of each flag that was given.
+    pub(crate) flags: Vec<(String, String)>,
+}
+
+impl FromArgMatches for Settings {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let given = |key: &str| Some((key.to_owned(), matches.get_one::<String>(key)?.clone()));
+        Ok(Self {
+            config: matches.get_one::<PathBuf>("config").cloned(),
+            flags: SETTINGS.iter().filter_map(|(key, ..)| given(key)).collect(),
+        })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl clap::Args for Settings {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        let config = Arg::new("config")
+            .long("config")
+            .short('c')
+            .value_name("FILE")
+            .env("LOCKSTEP_CONFIG")
+            .value_parser(clap::value_parser!(PathBuf))
+            .help("The configuration file, TOML; flags win over environment, environment over file");
+        command.arg(config).next_help_heading("Settings").args(SETTINGS.iter().map(flag))
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
+}
+
+fn flag(&(key, name, is_switch, purpose): &Setting) -> Arg {
+    let variable = format!("LOCKSTEP_{}", key.to_ascii_uppercase().replace('.', "_"));
+    let arg = Arg::new(key)
+        .long(name)
+        .value_name(if is_switch { "true|false" } else { "VALUE" })
+        .action(ArgAction::Set)
+        .help(format!("{purpose} [env: {variable}]"));
+    if is_switch { arg.num_args(0..=1).require_equals(true).default_missing_value("true") } else { arg }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Settings;
+    use clap::{Args, FromArgMatches};
+
+    #[test]
+    fn a_flag_is_named_as_its_key() {
+        for (key, name, ..) in super::SETTINGS {
+            assert_eq!(key.replace(['.', '_'], "-"), *name);
+        }
+    }
+
+    #[test]
+    fn flags_become_keys() {
+        let command = Settings::augment_args(clap::Command::new("agent"));
+        let line = "agent -c a.toml --database-dsn-file d --cluster-bootstrap --cluster-replace=false --cluster-join a:1,b:2";
+        let matches = command.get_matches_from(line.split_whitespace());
+        let settings = Settings::from_arg_matches(&matches).unwrap();
+        assert_eq!(settings.config.unwrap().to_str(), Some("a.toml"));
+        let flags: Vec<String> = settings.flags.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        assert_eq!(
+            flags,
+            ["database.dsn_file=d", "cluster.bootstrap=true", "cluster.join=a:1,b:2", "cluster.replace=false"]
+        );
+    }
+}

@@ -1,0 +1,128 @@
+//! `change show` and `change list`.
+
+use super::look::{Look, Tone, cell, finish};
+use super::{facts, gate, progress, step, time};
+use lockstep_core::Timestamp;
+use lockstep_core::change::{Status, StepRecord};
+use lockstep_core::in_flight::{Measurement, Stage};
+use lockstep_proto::view::{Change, ChangeSummary};
+
+/// One change: what it is, how far, what it waits for.
+pub(crate) fn change(view: &Change, look: Look, now: Timestamp) -> String {
+    let mut parts = vec![summary(view, look, now), String::new(), steps(view, look)];
+    if let Some(waiting) = &view.gate {
+        parts.extend([
+            String::new(),
+            gate::headline(waiting, look, now),
+            look.paint(Tone::Faint, &gate::deadline(waiting, now)),
+            gate::holdouts(&waiting.gate.holdouts, look, now),
+        ]);
+    }
+    if !view.progress.is_empty() {
+        parts.push(String::new());
+        parts.extend(view.progress.iter().map(|report| format!("at work: {}", progress::line(report))));
+    }
+    parts.join("\n")
+}
+
+fn summary(view: &Change, look: Look, now: Timestamp) -> String {
+    let change = &view.change;
+    let mut lines = vec![
+        ("change", look.paint(Tone::Strong, &change.name)),
+        ("id", change.id.to_string()),
+        ("status", look.paint(tone(view.status), &words(view.status, change.is_held()))),
+    ];
+    if !change.description.is_empty() {
+        lines.push(("what", change.description.clone()));
+    }
+    let age = time::age(change.submitted_at, now);
+    lines.push((
+        "submitted",
+        format!("by {}, {age} ago ({})", change.submitted_by, time::point(change.submitted_at)),
+    ));
+    for (name, hold) in &change.holds {
+        lines.push((
+            "paused",
+            format!("by {} ({name}), {} ago: {}", hold.by, time::age(hold.at, now), hold.reason),
+        ));
+    }
+    if let Some(Stage::Reverting { reason, .. }) = view.in_flight.as_ref().map(|flight| &flight.stage) {
+        lines.push(("reverting", reason.to_string()));
+    }
+    lines.push(("as of", format!("log index {}", view.revision)));
+    facts(&lines, look)
+}
+
+fn steps(view: &Change, look: Look) -> String {
+    let stage = view.in_flight.as_ref().map(|flight| flight.stage.name());
+    let mut table = look.table(&["#", "PHASE", "STEP", "VERSION", "STATE", "WHAT RUNS", "COST"]);
+    for (index, record) in view.change.steps.iter().enumerate() {
+        let (tone, state) = step::status(record, stage);
+        let title = match record.rollback_of {
+            Some(undone) => format!("{} (undoes step {})", record.step.name, undone + 1),
+            None => record.step.name.clone(),
+        };
+        table.add_row([
+            cell(Tone::Faint, index + 1),
+            cell(Tone::Plain, record.step.phase),
+            cell(Tone::Strong, title),
+            cell(Tone::Plain, step::version(record)),
+            cell(tone, state),
+            cell(Tone::Plain, step::forward(&record.step)),
+            cell(Tone::Faint, cost(record)),
+        ]);
+    }
+    finish(table)
+}
+
+/// The slowest node, the longest wait for a lock, and all rows together.
+fn cost(record: &StepRecord) -> String {
+    let most = |part: fn(&Measurement) -> u64| record.measurements.values().map(part).max().unwrap_or_default();
+    let Some((slowest, _)) = record.measurements.iter().max_by_key(|(_, measured)| measured.duration_ms) else {
+        return "-".to_owned();
+    };
+    let rows: u64 = record.measurements.values().map(|measured| measured.rows).sum();
+    let mut parts = vec![format!("{} on {slowest}", time::duration(most(|measured| measured.duration_ms)))];
+    match most(|measured| measured.lock_wait_ms) {
+        0 => {}
+        wait => parts.push(format!("lock wait {}", time::duration(wait))),
+    }
+    if rows > 0 {
+        parts.push(format!("{rows} rows"));
+    }
+    parts.join(", ")
+}
+
+/// All changes, one a line.
+pub(crate) fn changes(changes: &[ChangeSummary], look: Look, now: Timestamp) -> String {
+    if changes.is_empty() {
+        return "no changes".to_owned();
+    }
+    let mut table = look.table(&["CHANGE", "ID", "STATUS", "STEPS", "SUBMITTED", "BY", "WHAT"]);
+    for change in changes {
+        table.add_row([
+            cell(Tone::Strong, &change.name),
+            cell(Tone::Faint, change.id),
+            cell(tone(change.status), words(change.status, change.is_held)),
+            cell(Tone::Plain, format!("{}/{}", change.steps_settled, change.steps_total)),
+            cell(Tone::Plain, format!("{} ago", time::age(change.submitted_at, now))),
+            cell(Tone::Plain, &change.submitted_by),
+            cell(Tone::Plain, &change.description),
+        ]);
+    }
+    finish(table)
+}
+
+fn words(status: Status, is_held: bool) -> String {
+    let words = status.name().replace('_', " ");
+    if is_held && !status.is_final() { format!("{words}, PAUSED") } else { words }
+}
+
+fn tone(status: Status) -> Tone {
+    match status {
+        Status::Settled => Tone::Good,
+        Status::Queued => Tone::Faint,
+        Status::AwaitingApproval | Status::Running | Status::RolledBack => Tone::Care,
+        Status::Reverting | Status::Reverted | Status::Cancelled => Tone::Bad,
+    }
+}

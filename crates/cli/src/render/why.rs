@@ -1,0 +1,32 @@
+//! `cluster why`: what the next move waits for, in one screen.
+
+use super::gate;
+use super::look::{Look, Tone};
+use super::{answered, progress};
+use crate::view::Status;
+use lockstep_proto::view::Progress;
+
+/// What the next move waits for, who said so, and who could not be asked.
+pub(crate) fn why(status: &Status, look: Look) -> String {
+    let now = status.asked_at;
+    let mut parts: Vec<String> = answered::banner(status, look).into_iter().collect();
+    match status.gate() {
+        None => parts.push(look.paint(Tone::Good, "nothing is waiting: no step is in flight and none is queued")),
+        Some(waiting) => {
+            parts.push(gate::headline(waiting, look, now));
+            parts.push(look.paint(Tone::Faint, &gate::deadline(waiting, now)));
+            parts.push(String::new());
+            parts.push(gate::holdouts(&waiting.gate.holdouts, look, now));
+        }
+    }
+    let working: Vec<&Progress> =
+        status.status.members.iter().filter_map(|member| member.progress.as_ref()).collect();
+    if !working.is_empty() {
+        parts.push(String::new());
+        parts.extend(working.into_iter().map(|progress| format!("at work: {}", progress::line(progress))));
+    }
+    parts.push(String::new());
+    parts.push(answered::line(status, look));
+    parts.extend(answered::silent(status, look));
+    parts.join("\n")
+}
