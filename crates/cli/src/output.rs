@@ -100,8 +100,8 @@ fn unprintable(error: impl std::fmt::Display) -> Failure {
     Failure::new(Exit::Failed, format!("the result cannot be printed: {error}"))
 }
 
-/// A reader that has seen enough (`| head`) is no failure.
-fn write(text: &str) -> Result<(), Failure> {
+/// Writes a line to stdout. A reader that has seen enough (`| head`) is no failure.
+pub(crate) fn write(text: &str) -> Result<(), Failure> {
     match writeln!(std::io::stdout().lock(), "{text}") {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(Failure::new(Exit::Failed, format!("cannot write to stdout: {error}")))

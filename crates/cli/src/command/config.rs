@@ -3,6 +3,7 @@
 use super::settings::Settings;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::output;
 
 /// What can be done with an agent's configuration.
 #[derive(clap::Subcommand, Debug)]
@@ -13,6 +14,7 @@ pub(crate) enum Command {
 
 /// Runs one of them.
 pub(crate) fn run(command: &Command) -> Result<Exit, Failure> {
-    let Command::Print(Settings { config, flags }) = command;
-    Err(Failure::new(Exit::Failed, format!("this build has no agent yet ({config:?}, {} flags)", flags.len())))
+    let Command::Print(settings) = command;
+    output::write(settings.load()?.to_toml().trim_end())?;
+    Ok(Exit::Ok)
 }

@@ -2,7 +2,10 @@
 //! the environment and `--database-dsn` here. The agent reads file and environment by itself, so that its errors can say where
 //! a value comes from; here are only the flags.
 
+use crate::failure::Failure;
 use clap::{Arg, ArgAction, ArgMatches, FromArgMatches};
+use lockstep_agent::Config;
+use lockstep_agent::config::Overrides;
 use std::path::PathBuf;
 
 /// A setting: its key, its flag, whether it is a switch, and what it is for.
@@ -85,6 +88,20 @@ pub(crate) struct Settings {
     pub(crate) flags: Vec<(String, String)>,
 }
 
+impl Settings {
+    /// The configuration that file, environment and flags make together. Warnings go to stderr.
+    pub(crate) fn load(&self) -> Result<Config, Failure> {
+        let overrides = Overrides { settings: self.flags.clone() };
+        // Variables that are not text cannot be settings: their values are.
+        let environment = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let loaded = Config::load(self.config.as_deref(), environment, &overrides)
+            .map_err(|error| Failure::usage(error.to_string()))?;
+        loaded.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
+        Ok(loaded.config)
+    }
+}
+
 impl FromArgMatches for Settings {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let given = |key: &str| Some((key.to_owned(), matches.get_one::<String>(key)?.clone()));
@@ -129,12 +146,51 @@ fn flag(&(key, name, is_switch, purpose): &Setting) -> Arg {
 
 #[cfg(test)]
 mod tests {
-    use super::Settings;
+    use super::{SETTINGS, Settings};
     use clap::{Args, FromArgMatches};
+    use lockstep_agent::Config;
+    use lockstep_agent::config::{Error, Overrides};
+
+    /// A flag that the agent does not know would be a promise that nobody keeps.
+    #[test]
+    fn the_agent_knows_every_flag() {
+        for (key, ..) in SETTINGS {
+            let overrides = Overrides { settings: vec![((*key).to_owned(), "true".to_owned())] };
+            let result = Config::load(None, [], &overrides);
+            assert!(!matches!(result, Err(Error::UnknownKey { .. })), "{key}: {result:?}");
+        }
+    }
+
+    /// A setting of the agent without a flag would be forgotten; what it prints is what it knows.
+    #[test]
+    fn every_printed_setting_has_a_flag() {
+        let set = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+        let settings = vec![
+            set("name", "a"),
+            set("data_dir", "d"),
+            set("database.engine", "sqlite"),
+            set("database.dsn", "x.db"),
+            set("cluster.join", "127.0.0.1:1"),
+            set("cluster.join_token", "secret"),
+            set("cluster.id", "c"),
+            set("cluster.node_id", "3"),
+        ];
+        let config = Config::load(None, [], &Overrides { settings }).unwrap().config;
+        let printed: toml::Table = config.to_toml().parse().unwrap();
+        for (name, value) in &printed {
+            let keys: Vec<String> = match value {
+                toml::Value::Table(table) => table.keys().map(|key| format!("{name}.{key}")).collect(),
+                _ => vec![name.clone()],
+            };
+            for key in keys {
+                assert!(SETTINGS.iter().any(|(known, ..)| *known == key), "{key} has no flag");
+            }
+        }
+    }
 
     #[test]
     fn a_flag_is_named_as_its_key() {
-        for (key, name, ..) in super::SETTINGS {
+        for (key, name, ..) in SETTINGS {
             assert_eq!(key.replace(['.', '_'], "-"), *name);
         }
     }
