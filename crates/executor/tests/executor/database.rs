@@ -1,0 +1,86 @@
+//! A database that counts what is asked of it, and can break a promise.
+
+use lockstep_core::in_flight::{Measurement, Obstacle};
+use lockstep_core::{Engine, Step, Version};
+use lockstep_database::{Database, Error, Health, Job, Ledger, Limits, Owner, Progress, Schema, ledger};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// What can be seen and broken of a [`Watched`] database from outside.
+#[derive(Debug)]
+pub(crate) struct Wires {
+    pub(crate) preflights: watch::Sender<u64>,
+    pub(crate) executions: watch::Sender<u64>,
+    /// The next execution takes effect, and its answer is lost.
+    pub(crate) loses_next_answer: AtomicBool,
+}
+
+impl Default for Wires {
+    fn default() -> Self {
+        let counter = || watch::channel(0).0;
+        Self { preflights: counter(), executions: counter(), loses_next_answer: AtomicBool::new(false) }
+    }
+}
+
+/// A database with wires.
+#[derive(Debug)]
+pub(crate) struct Watched {
+    pub(crate) database: Arc<dyn Database>,
+    pub(crate) wires: Arc<Wires>,
+}
+
+#[async_trait::async_trait]
+impl Database for Watched {
+    fn engine(&self) -> Engine {
+        self.database.engine()
+    }
+
+    fn place(&self) -> &str {
+        self.database.place()
+    }
+
+    async fn claim(&self, owner: &Owner) -> Result<Ledger, Error> {
+        self.database.claim(owner).await
+    }
+
+    async fn ledger(&self) -> Result<Ledger, Error> {
+        self.database.ledger().await
+    }
+
+    async fn ledger_rows(&self, after: Version, rows_max: u32) -> Result<Vec<ledger::Row>, Error> {
+        self.database.ledger_rows(after, rows_max).await
+    }
+
+    async fn schema(&self) -> Result<Schema, Error> {
+        self.database.schema().await
+    }
+
+    async fn preflight(&self, step: &Step, limits: &Limits) -> Vec<Obstacle> {
+        self.wires.preflights.send_modify(|count| *count += 1);
+        self.database.preflight(step, limits).await
+    }
+
+    async fn execute(
+        &self,
+        job: &Job,
+        progress: &watch::Sender<Progress>,
+        cancel: &CancellationToken,
+    ) -> Result<Measurement, Error> {
+        self.wires.executions.send_modify(|count| *count += 1);
+        let measurement = self.database.execute(job, progress, cancel).await?;
+        if self.wires.loses_next_answer.swap(false, Ordering::SeqCst) {
+            return Err(Error::Unknown {
+                database: self.place().to_owned(),
+                what: job.step_name.clone(),
+                reason: "the test cut the wire".to_owned(),
+            });
+        }
+        Ok(measurement)
+    }
+
+    async fn health(&self) -> Health {
+        self.database.health().await
+    }
+}
