@@ -106,3 +106,114 @@ fn describe(wall_ms: u64, expected_ms: u64) -> String {
          set the machine's clock right (NTP), then restart the agent or wait until both agree"
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    #[derive(Default)]
+    struct Fake {
+        wall_ms: AtomicU64,
+        monotonic_ms: AtomicU64,
+    }
+
+    impl Clock for Fake {
+        fn wall_ms(&self) -> u64 {
+            self.wall_ms.load(Ordering::SeqCst)
+        }
+
+        fn monotonic(&self) -> Duration {
+            Duration::from_millis(self.monotonic_ms.load(Ordering::SeqCst))
+        }
+    }
+
+    impl Fake {
+        fn at(wall_ms: u64) -> Arc<Self> {
+            Arc::new(Self { wall_ms: AtomicU64::new(wall_ms), monotonic_ms: AtomicU64::default() })
+        }
+
+        fn pass(&self, milliseconds: u64) {
+            self.wall_ms.fetch_add(milliseconds, Ordering::SeqCst);
+            self.monotonic_ms.fetch_add(milliseconds, Ordering::SeqCst);
+        }
+
+        fn jump_to(&self, wall_ms: u64) {
+            self.wall_ms.store(wall_ms, Ordering::SeqCst);
+        }
+    }
+
+    const HOUR: u64 = 3_600_000;
+
+    #[test]
+    fn stamps_follow_an_even_clock() {
+        let clock = Fake::at(HOUR);
+        let stamper = Stamper::new(clock.clone());
+        clock.pass(1_234);
+        assert_eq!(stamper.stamp(Timestamp(0)), Timestamp(HOUR + 1_234));
+        assert_eq!(stamper.warning(), None);
+    }
+
+    #[test]
+    fn after_a_jump_stamps_go_on_evenly_and_the_warning_says_what_to_do() {
+        for jumped_to in [HOUR * 3, 0] {
+            let clock = Fake::at(HOUR);
+            let stamper = Stamper::new(clock.clone());
+            clock.jump_to(jumped_to);
+            clock.pass(100);
+            assert_eq!(stamper.stamp(Timestamp(0)), Timestamp(HOUR + 100));
+            clock.pass(100);
+            assert_eq!(stamper.stamp(Timestamp(0)), Timestamp(HOUR + 200));
+            let warning = stamper.warning().expect("a warning");
+            assert!(warning.contains("NTP"), "{warning}");
+            assert!(
+                warning.contains(if jumped_to > HOUR { "7200 s ahead" } else { "3600 s behind" }),
+                "{warning}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_clock_that_was_set_right_is_followed_again() {
+        let clock = Fake::at(HOUR);
+        let stamper = Stamper::new(clock.clone());
+        clock.jump_to(0);
+        stamper.stamp(Timestamp(0));
+        clock.jump_to(HOUR + 50);
+        assert_eq!(stamper.stamp(Timestamp(0)), Timestamp(HOUR + 50));
+        assert_eq!(stamper.warning(), None);
+    }
+
+    #[test]
+    fn a_small_step_back_never_takes_stamps_back() {
+        let clock = Fake::at(HOUR);
+        let stamper = Stamper::new(clock.clone());
+        clock.jump_to(HOUR - 2_000);
+        assert_eq!(stamper.stamp(Timestamp(0)), Timestamp(HOUR));
+        assert_eq!(stamper.warning(), None);
+    }
+
+    #[test]
+    fn stamps_are_never_below_the_newest_one_of_the_state() {
+        let clock = Fake::at(HOUR);
+        let stamper = Stamper::new(clock.clone());
+        let newest = Timestamp(HOUR * 2);
+        assert_eq!(stamper.stamp(newest), newest);
+        assert!(stamper.warning().is_some_and(|warning| warning.contains("behind")));
+        clock.pass(70);
+        assert_eq!(stamper.stamp(newest), Timestamp(HOUR * 2 + 70));
+    }
+
+    #[test]
+    fn parts_of_milliseconds_add_up_while_the_wall_clock_is_wrong() {
+        let clock = Fake::at(HOUR);
+        let stamper = Stamper::new(clock.clone());
+        clock.jump_to(0);
+        for _ in 0..1_000 {
+            clock.pass(1);
+            stamper.stamp(Timestamp(0));
+        }
+        assert_eq!(stamper.stamp(Timestamp(0)), Timestamp(HOUR + 1_000));
+    }
+}

@@ -15,8 +15,9 @@ use crate::{Committed, Config, Error, Events, Proposal, join, read, reconcile, s
 use lockstep_core::node::Candidate;
 use lockstep_core::{LogIndex, NodeId, State};
 use lockstep_storage::{Identity, Store};
+use openraft::Instant as _;
 use openraft::async_runtime::watch::WatchReceiver;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, broadcast, mpsc, watch};
@@ -55,12 +56,37 @@ pub(crate) struct Running {
     pub(crate) identity: Identity,
     pub(crate) raft: Raft,
     pub(crate) log: LogStore,
+    /// How long a leader may be silent before it is taken to be gone.
+    patience: Duration,
+    /// When a leader last called here and was accepted.
+    leader_heard: std::sync::Mutex<Option<Instant>>,
 }
 
 impl Running {
-    /// Who leads, as far as this agent knows.
+    /// Who leads, as far as this agent knows. openraft goes on naming a leader that has fallen silent until another one is
+    /// elected; without a quorum that is for ever.
     pub(crate) fn leader(&self) -> Option<u64> {
-        self.look(|metrics| metrics.current_leader)
+        let leader = self.look(|metrics| metrics.current_leader)?;
+        let is_live = if leader == self.identity.node_id { self.has_quorum() } else { self.hears_leader() };
+        is_live.then_some(leader)
+    }
+
+    /// Notes that a leader called and was accepted.
+    pub(crate) fn hear_leader(&self) {
+        *self.leader_heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    fn hears_leader(&self) -> bool {
+        let heard = *self.leader_heard.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.is_some_and(|heard| heard.elapsed() < self.patience)
+    }
+
+    /// False once a leader has had no answer of enough voters for too long.
+    fn has_quorum(&self) -> bool {
+        self.look(|metrics| {
+            let alone = metrics.membership_config.voter_ids().count() == 1;
+            alone || metrics.last_quorum_acked.is_none_or(|acked| acked.elapsed() < self.patience)
+        })
     }
 
     /// Looks at openraft's metrics, quickly: they cannot change meanwhile.
@@ -274,9 +300,10 @@ impl Consensus {
         self.inner.shutdown().await
     }
 
+    /// Cuts this agent off from all others, or lets it talk again.
     #[cfg(test)]
-    pub(crate) fn inner(&self) -> &Arc<Inner> {
-        &self.inner
+    pub(crate) fn cut_off(&self, cut_off: bool) {
+        self.inner.peers.cut_off.store(cut_off, std::sync::atomic::Ordering::SeqCst);
     }
 }
 
@@ -302,7 +329,10 @@ impl Inner {
         let config = Arc::new(self.config.to_raft(&identity.cluster_id)?);
         let raft =
             Raft::new(identity.node_id, config, network, log.clone(), machine).await.map_err(Error::stopped)?;
-        let running = self.running.get_or_init(|| Arc::new(Running { identity, raft, log }));
+        let patience = self.config.election_timeout_max * 2;
+        let leader_heard = std::sync::Mutex::default();
+        let running =
+            self.running.get_or_init(|| Arc::new(Running { identity, raft, log, patience, leader_heard }));
         let (following, reconciling, watching) = (Arc::clone(running), Arc::clone(running), Arc::clone(running));
         self.spawn(|inner| leadership::follow(inner, following));
         self.spawn(|inner| reconcile::run(inner, reconciling));

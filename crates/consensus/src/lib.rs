@@ -34,6 +34,9 @@ mod soft;
 mod status;
 mod watchdog;
 
+#[cfg(test)]
+mod cluster_tests;
+
 pub use clock::{Clock, DIVERGENCE_MAX, SystemClock};
 pub use config::Config;
 pub use consensus::Consensus;

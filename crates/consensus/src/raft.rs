@@ -41,7 +41,7 @@ impl fmt::Display for Proposed {
 pub(crate) struct Response(pub(crate) Option<crate::Committed>);
 
 /// Where a member of the Raft group is reached.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Member {
     /// By other agents, `host:port`.
     pub(crate) peer: String,

@@ -1,17 +1,17 @@
 //! The peer service: what this agent answers to other agents.
 
-use crate::consensus::Inner;
+use crate::consensus::{Inner, Running};
 use crate::format;
 use crate::network::{AppendHead, SnapshotHead};
 use crate::peers::{MESSAGE_BYTES_MAX, REFUSED_KEY, Refused};
-use crate::raft::{Raft, Snapshot};
+use crate::raft::Snapshot;
 use crate::snapshot::Body;
 use crate::{Error, join, propose};
 use bytes::Bytes;
 use lockstep_core::NodeId;
 use lockstep_proto::v1;
 use lockstep_proto::v1::peer_service_server::{PeerService, PeerServiceServer};
-use openraft::raft::AppendEntriesRequest;
+use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
@@ -51,7 +51,7 @@ pub(crate) async fn serve(inner: Arc<Inner>, listener: TcpListener) {
 
 impl Service {
     /// Refuses calls that are meant for another cluster or node, and calls of removed nodes.
-    fn admit(&self, header: Option<v1::PeerHeader>) -> Result<&Raft, Status> {
+    fn admit(&self, header: Option<v1::PeerHeader>) -> Result<&Running, Status> {
         let header = header.ok_or_else(|| Status::invalid_argument("the call has no header"))?;
         self.check_reachable()?;
         let Ok(running) = self.inner.running() else {
@@ -77,7 +77,7 @@ impl Service {
                 format!("node {} has been removed from cluster {}", header.sender_node_id, identity.cluster_id);
             return Err(refuse(Refused::SenderRemoved, text));
         }
-        Ok(&running.raft)
+        Ok(running)
     }
 
     #[cfg(test)]
@@ -108,7 +108,7 @@ impl PeerService for Service {
         request: Request<v1::AppendEntriesRequest>,
     ) -> Answer<v1::AppendEntriesResponse> {
         let request = request.into_inner();
-        let raft = self.admit(request.header)?;
+        let running = self.admit(request.header)?;
         let head: AppendHead = decode(&request.payload)?;
         let entries = request.entries.iter().map(|entry| format::decode_entry(entry));
         let entries =
@@ -119,13 +119,17 @@ impl PeerService for Service {
             entries,
             leader_commit: head.leader_commit,
         };
-        let payload = encode(&raft.append_entries(rpc).await.map_err(failed)?)?;
+        let answer = running.raft.append_entries(rpc).await.map_err(failed)?;
+        if !matches!(answer, AppendEntriesResponse::HigherVote(_)) {
+            running.hear_leader();
+        }
+        let payload = encode(&answer)?;
         Ok(Response::new(v1::AppendEntriesResponse { payload }))
     }
 
     async fn request_vote(&self, request: Request<v1::RequestVoteRequest>) -> Answer<v1::RequestVoteResponse> {
         let request = request.into_inner();
-        let raft = self.admit(request.header)?;
+        let raft = &self.admit(request.header)?.raft;
         let payload = encode(&raft.vote(decode(&request.payload)?).await.map_err(failed)?)?;
         Ok(Response::new(v1::RequestVoteResponse { payload }))
     }
@@ -135,7 +139,7 @@ impl PeerService for Service {
         request: Request<v1::RequestPreVoteRequest>,
     ) -> Answer<v1::RequestPreVoteResponse> {
         let request = request.into_inner();
-        let raft = self.admit(request.header)?;
+        let raft = &self.admit(request.header)?.raft;
         let payload = encode(&raft.pre_vote(decode(&request.payload)?).await.map_err(failed)?)?;
         Ok(Response::new(v1::RequestPreVoteResponse { payload }))
     }
@@ -145,7 +149,7 @@ impl PeerService for Service {
         request: Request<v1::TransferLeadershipRequest>,
     ) -> Answer<v1::TransferLeadershipResponse> {
         let request = request.into_inner();
-        let raft = self.admit(request.header)?;
+        let raft = &self.admit(request.header)?.raft;
         let payload = encode(&raft.handle_transfer_leader(decode(&request.payload)?).await.map_err(failed)?)?;
         Ok(Response::new(v1::TransferLeadershipResponse { payload }))
     }
@@ -159,7 +163,7 @@ impl PeerService for Service {
         else {
             return Err(Status::invalid_argument("a snapshot begins with its description"));
         };
-        let raft = self.admit(description.header)?;
+        let raft = &self.admit(description.header)?.raft;
         let head: SnapshotHead = decode(&description.payload)?;
         let meta = format::decode_snapshot_meta(head.meta.as_bytes()).map_err(failed)?;
         let mut writer = self.inner.store.begin_snapshot(head.meta.into_bytes()).map_err(failed)?;

@@ -86,16 +86,31 @@ pub(crate) fn current(store: &Store) -> io::Result<Option<Snapshot>> {
     Ok(Some(Snapshot { meta, snapshot: Body::Stored(reader) }))
 }
 
-/// Makes a received snapshot the current one, if it is not yet, and reads the state in it.
+/// Makes a snapshot the store's current one, if it is not yet, and reads the state in it.
 pub(crate) async fn load(store: &Store, body: Body) -> io::Result<State> {
-    let reader = match body {
-        Body::Stored(reader) => reader,
-        Body::Received(writer) => {
-            writer.finish().await.map_err(io::Error::other)?;
-            store.current_snapshot().ok_or_else(|| io::Error::other("the snapshot just received is not there"))?
-        }
-    };
+    match body {
+        // What a start finds: nothing to write.
+        Body::Stored(reader) if is_current(store, &reader)? => {}
+        Body::Stored(reader) => copy(store, &reader).await?,
+        Body::Received(writer) => writer.finish().await.map_err(io::Error::other)?,
+    }
+    let missing = || io::Error::other("the snapshot just stored is not there");
+    let reader = store.current_snapshot().ok_or_else(missing)?;
     tokio::task::spawn_blocking(move || decode(&reader)).await.map_err(io::Error::other)?
+}
+
+fn is_current(store: &Store, reader: &SnapshotReader) -> io::Result<bool> {
+    let Some(current) = store.current_snapshot() else { return Ok(false) };
+    let same = current.meta().map_err(io::Error::other)? == reader.meta().map_err(io::Error::other)?;
+    Ok(same && current.bytes() == reader.bytes())
+}
+
+async fn copy(store: &Store, reader: &SnapshotReader) -> io::Result<()> {
+    let mut writer = store.begin_snapshot(reader.meta().map_err(io::Error::other)?).map_err(io::Error::other)?;
+    for chunk in reader.chunks() {
+        writer.write(&chunk.map_err(io::Error::other)?).await.map_err(io::Error::other)?;
+    }
+    writer.finish().await.map_err(io::Error::other)
 }
 
 fn decode(reader: &SnapshotReader) -> io::Result<State> {

@@ -30,6 +30,8 @@ pub struct Status {
     pub voters: BTreeSet<NodeId>,
     /// Who follows without a vote.
     pub learners: BTreeSet<NodeId>,
+    /// A change of the voters is under way: two sets of voters are in force, and a majority of each is needed.
+    pub changing: bool,
     /// The other members as the leader sees them; empty on other agents.
     pub peers: Vec<PeerStatus>,
     /// Why consensus has stopped here, if it has.
@@ -52,7 +54,8 @@ pub struct PeerStatus {
 }
 
 pub(crate) fn of(running: &Running) -> Status {
-    running.look(|metrics| of_metrics(running, metrics))
+    let leader = running.leader().map(NodeId);
+    Status { leader, ..running.look(|metrics| of_metrics(running, metrics)) }
 }
 
 fn of_metrics(running: &Running, metrics: &Metrics) -> Status {
@@ -76,7 +79,7 @@ fn of_metrics(running: &Running, metrics: &Metrics) -> Status {
     Status {
         me: NodeId(running.identity.node_id),
         cluster_id: running.identity.cluster_id.clone(),
-        leader: metrics.current_leader.map(NodeId),
+        leader: None,
         term: metrics.current_term,
         last_log: LogIndex(last_log),
         last_applied: index(&metrics.last_applied),
@@ -84,6 +87,7 @@ fn of_metrics(running: &Running, metrics: &Metrics) -> Status {
         purged: index(&metrics.purged),
         voters: membership.voter_ids().map(NodeId).collect(),
         learners: membership.learner_ids().map(NodeId).collect(),
+        changing: membership.get_joint_config().len() > 1,
         peers: others.map(peer).collect(),
         stopped: metrics.running_state.as_ref().err().map(ToString::to_string),
     }
