@@ -27,7 +27,10 @@ async fn main() -> Outcome<()> {
     never.rewrite_factor = u64::MAX;
     never.rewrite_floor_bytes = u64::MAX;
     run(&parent, "never rewritten", never).await?;
-    run(&parent, "default options", OpenOptions::default()).await
+    run(&parent, "default options", OpenOptions::default()).await?;
+    let mut early = OpenOptions::default();
+    early.rewrite_floor_bytes = 24 << 20;
+    run(&parent, "rewritten from 24 MiB on", early).await
 }
 
 async fn run(parent: &str, what: &str, options: OpenOptions) -> Outcome<()> {

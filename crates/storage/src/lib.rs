@@ -40,6 +40,8 @@ mod opening;
 mod record;
 mod sealed;
 mod snapshot;
+#[cfg(test)]
+mod snapshot_space;
 mod state;
 mod store;
 #[cfg(test)]

@@ -94,6 +94,11 @@ impl Store {
 }
 
 impl SnapshotWriter {
+    #[cfg(test)]
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
     /// Adds bytes, of any length.
     ///
     /// # Errors

@@ -182,11 +182,9 @@ impl Writer {
     }
 
     /// After a failed barrier nobody knows what is on disk: everything that waits fails, and so does all that follows.
+    /// The next open reads everything and decides whether there is damage: a panic of the engine is no proof of it here.
     fn stop(&self, requests: Vec<Request>, error: &Error) {
         tracing::error!(%error, "the store has stopped");
-        if error.damaged() {
-            self.shared.directory.condemn(error);
-        }
         let mut state = self.shared.state();
         state.stopped = Some(error.to_string());
         let waiting: Vec<Request> = requests.into_iter().chain(state.queue.drain(..)).collect();

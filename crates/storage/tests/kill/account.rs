@@ -150,10 +150,10 @@ impl Account {
     }
 
     /// A harness that does nothing finds nothing.
-    pub(crate) fn assert_everything_happened(&self, kills: u64) {
+    pub(crate) fn assert_everything_happened(&self) {
         for event in "AtTpPvVMsSC".chars() {
             let count = self.counts.get(&event).copied().unwrap_or_default();
-            assert!(count >= kills / 3, "{event} happened only {count} times");
+            assert!(count > 0, "{event} never happened");
         }
     }
 }

@@ -40,7 +40,7 @@ fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
         account.settle(&store);
     }
     println!("{account:?}");
-    account.assert_everything_happened(kills);
+    account.assert_everything_happened();
 }
 
 /// Runs a child, kills it after it has said so many lines, and books all that it said.
