@@ -1,0 +1,40 @@
+//! Stories of a whole cluster, each on every engine. See `lockstep_tests` for what they are told with.
+
+mod stories;
+
+/// Makes a test of each story for each engine.
+macro_rules! stories {
+    ($($story:ident in $module:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $story() {
+                crate::stories::$module::$story(lockstep_core::Engine::Sqlite).await;
+            })+
+        }
+
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $story() {
+                crate::stories::$module::$story(lockstep_core::Engine::Postgres).await;
+            })+
+        }
+    };
+}
+
+stories! {
+    three_nodes_two_releases_all_phases_settle in change,
+    three_nodes_cancel_in_backfill_restores in change,
+    three_nodes_settled_change_rolls_back in change,
+    one_node_failing_reverts_all in change,
+    leader_killed_in_each_stage_resumes in kill,
+    follower_killed_between_ddl_and_report_executes_once in kill,
+    follower_killed_in_backfill_resumes in kill,
+    client_paused_past_its_lease_stops in client,
+    client_that_never_acknowledges_blocks_until_evicted in client,
+    incompatible_client_is_refused in client,
+    node_joins_in_mid_change_and_catches_up in membership,
+    wiped_node_rejoins_as_a_new_one in membership,
+    seven_nodes_have_five_voters in membership,
+    snapshot_installs_in_mid_change in membership,
+    partitioned_leader_steps_back_and_the_change_goes_on in partition,
+}

@@ -1,0 +1,7 @@
+//! The stories, by what happens in them.
+
+pub(crate) mod change;
+pub(crate) mod client;
+pub(crate) mod kill;
+pub(crate) mod membership;
+pub(crate) mod partition;
