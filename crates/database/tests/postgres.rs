@@ -243,15 +243,67 @@ async fn a_read_only_database_is_named() {
 async fn those_who_wait_behind_a_step_are_counted() {
     let stand = stand().await;
     let plain = stand.users(1).await;
+    plain.batch("CREATE TABLE release (a integer)").await.unwrap();
     let database = stand.claimed().await;
-    let job = forward(1, statements(&["LOCK TABLE users IN ACCESS EXCLUSIVE MODE", "SELECT pg_sleep(0.5)"]));
+    let until_released =
+        "DO $$ BEGIN WHILE NOT EXISTS (SELECT FROM release) LOOP PERFORM pg_sleep(0.01); END LOOP; END $$";
+    let job = forward(1, statements(&["LOCK TABLE users IN ACCESS EXCLUSIVE MODE", until_released]));
     let running = Running::start(&database, &job);
-    let reader = stand.plain().await;
     let locked =
         "SELECT count(*) FROM pg_locks WHERE relation = 'users'::regclass AND mode = 'AccessExclusiveLock'";
     while one_integer(&plain, locked).await == 0 {}
-    assert_eq!(one_integer(&reader, "SELECT count(*) FROM users").await, 1);
+    let reader = stand.plain().await;
+    let reading = tokio::spawn(async move { one_integer(&reader, "SELECT count(*) FROM users").await });
+    let waiting =
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
+    while one_integer(&plain, waiting).await == 0 {}
+    let since = plain.query("SELECT clock_timestamp()::text", &[]).await.unwrap().remove(0).remove(0);
+    let watched = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_blocking_pids%' AND state = 'idle'
+        AND datname = current_database() AND query_start > $1::text::timestamptz";
+    while plain.query(watched, std::slice::from_ref(&since)).await.unwrap()[0][0].as_integer() == Some(0) {}
+    plain.batch("INSERT INTO release VALUES (1)").await.unwrap();
     let measurement = running.result.await.unwrap().unwrap();
     assert_eq!(measurement.blocked_sessions_max, 1);
+    assert_eq!(reading.await.unwrap(), 1);
     assert_eq!(database.ledger().await.unwrap().fence, Fence(10));
+}
+
+#[tokio::test]
+async fn a_dropped_execution_is_stopped_at_the_server() {
+    let stand = stand().await;
+    let plain = stand.users(1).await;
+    let database = stand.claimed().await;
+    let running = Running::start(&database, &forward(1, statements(&["SELECT pg_sleep(600)"])));
+    let sleeping =
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()";
+    while one_integer(&plain, sleeping).await == 0 {}
+    running.result.abort();
+    while one_integer(&plain, sleeping).await > 0 {}
+    execute(&database, &forward(1, Action::Nothing)).await.unwrap();
+}
+
+#[tokio::test]
+async fn keys_of_many_types_go_through_text_without_loss() {
+    let stand = stand().await;
+    let plain = stand.plain().await;
+    plain
+        .batch(
+            "CREATE TYPE size AS ENUM ('small', 'large');
+             CREATE TABLE things (u uuid, at timestamptz, n numeric, d double precision, c char(4), s size, b bytea,
+                touched integer NOT NULL DEFAULT 0, PRIMARY KEY (c, s, d, n, at, u, b));
+             INSERT INTO things SELECT gen_random_uuid(), now() + i * interval '1 microsecond', i / 7.0, sqrt(i % 5), 'a b',
+                CASE WHEN i % 2 = 0 THEN 'small' ELSE 'large' END::size, decode(lpad(to_hex(i), 8, '0'), 'hex')
+             FROM generate_series(1, 300, 2) i, generate_series(1, 2)",
+        )
+        .await
+        .unwrap();
+    let fill = lockstep_core::step::Backfill {
+        table: "things".to_owned(),
+        key: ["c", "s", "d", "n", "at", "u", "b"].map(str::to_owned).to_vec(),
+        set: "touched = touched + 1".to_owned(),
+        only_where: None,
+        batch_rows_max: 9,
+    };
+    execute(&stand.claimed().await, &forward(1, Action::Backfill(fill))).await.unwrap();
+    assert_eq!(one_integer(&plain, "SELECT count(*) FROM things WHERE touched = 1").await, 300);
 }

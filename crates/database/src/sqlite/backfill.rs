@@ -64,12 +64,12 @@ struct End {
 pub(super) async fn run(run: &mut Run<'_>, backfill: &Backfill) -> Result<Measurement, Error> {
     check(run, backfill)?;
     let started = Instant::now();
+    let backfill = Arc::new(backfill.clone());
+    let rows_total_estimate = look(run, Arc::clone(&backfill), prepare).await?;
     let Some(begin) = claim_row(run).await? else {
         return Ok(run.measurement(0, 0));
     };
     let mut reached = begin.reached;
-    let backfill = Arc::new(backfill.clone());
-    let rows_total_estimate = look(run, Arc::clone(&backfill), prepare).await?;
     let mut size = BatchSize::new(backfill.batch_rows_max, run.job.patience.batch_target.min(BATCH_TARGET_MAX));
     loop {
         run.progress.send_modify(|progress| {

@@ -149,6 +149,7 @@ macro_rules! conformance {
             backfill::resumes_at_its_cursor_and_touches_each_row_once
             backfill::goes_through_text_and_composite_keys
             backfill::touches_only_the_rows_asked_for
+            backfill::what_is_done_stays_done_when_its_table_has_gone
             backfill::stops_when_a_newer_fence_has_written
             backfill::refuses_keys_that_are_none
             backfill::an_unfinished_backfill_is_reverted
