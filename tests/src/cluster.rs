@@ -141,6 +141,16 @@ impl Cluster {
         self.agent(name).kill().unwrap_or_else(|error| panic!("{name}: {error:#}"));
     }
 
+    /// Waits until an agent has ended by itself.
+    pub async fn wait_end(&mut self, name: &str) {
+        let agent = std::cell::RefCell::new(self.agent(name));
+        wait::until(&format!("{name} ends by itself"), async || match agent.borrow_mut().ended() {
+            Ok(Some(_)) => Ok(()),
+            other => Err(format!("{other:?}")),
+        })
+        .await;
+    }
+
     /// Kills an agent and takes its data directory away; starts it as a new node before the same database.
     ///
     /// # Panics

@@ -5,7 +5,6 @@ use lockstep_core::change::Status;
 use lockstep_tests::cluster::Cluster;
 use lockstep_tests::plan::{ALL_PHASES, add_column, all_phases};
 use lockstep_tests::traffic::Release;
-use lockstep_tests::wait;
 
 pub(crate) async fn leader_killed_in_each_stage_resumes(engine: Engine) {
     let mut cluster = Cluster::start_with(engine, 3, 20_000, Default::default()).await;
@@ -43,12 +42,7 @@ pub(crate) async fn follower_killed_between_ddl_and_report_executes_once(engine:
     cluster.kill(&follower);
     cluster.start_agent(&follower, &[("LOCKSTEP_FAILPOINT", "after_execute_before_report")]);
     cluster.submit(add_column("0001_phone", engine, "phone")).await;
-    let agent = cluster.agents.get_mut(&follower).expect("it is there");
-    wait::until("the agent dies at the fail point", async || match agent.ended() {
-        Ok(Some(_)) => Ok(()),
-        other => Err(format!("{other:?}")),
-    })
-    .await;
+    cluster.wait_end(&follower).await;
     // The column is there, the cluster does not know; adding it again would fail.
     let shard = cluster.shards.connect(&follower).await;
     shard.query("SELECT phone FROM users LIMIT 1", &[]).await.expect("the statement had its effect");
@@ -65,12 +59,7 @@ pub(crate) async fn follower_killed_in_backfill_resumes(engine: Engine) {
     cluster.kill(&follower);
     cluster.start_agent(&follower, &[("LOCKSTEP_FAILPOINT", "after_backfill_batch")]);
     cluster.submit(all_phases(engine, 100)).await;
-    let agent = cluster.agents.get_mut(&follower).expect("it is there");
-    wait::until("the agent dies at the fail point", async || match agent.ended() {
-        Ok(Some(_)) => Ok(()),
-        other => Err(format!("{other:?}")),
-    })
-    .await;
+    cluster.wait_end(&follower).await;
     cluster.start_agent(&follower, &[]);
     cluster.wait_for(ALL_PHASES, Status::AwaitingApproval).await;
     traffic.finish();
