@@ -48,7 +48,12 @@ async fn ask(options: &Options, endpoint: String) -> Answer {
         Ok(client) => client.status().await,
         Err(error) => Err(error),
     };
-    Answer { endpoint, result: result.map_err(|error| error.problem().message.clone()) }
+    let result = result.map_err(|error| {
+        // The message begins with the address, which stands beside it already.
+        let message = &error.problem().message;
+        message.strip_prefix(&format!("{}: ", bare(&endpoint))).unwrap_or(message).to_owned()
+    });
+    Answer { endpoint, result }
 }
 
 /// Client addresses of members that did not answer yet.

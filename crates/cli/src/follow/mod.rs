@@ -6,7 +6,7 @@ mod target;
 
 pub(crate) use target::{Target, Verdict};
 
-use crate::context::Context;
+use crate::context::{Context, now};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use futures_util::{Stream, StreamExt};
@@ -30,6 +30,17 @@ const APPEARANCE_PAUSE: Duration = Duration::from_millis(100);
 
 type Views = Pin<Box<dyn Stream<Item = Result<Change, Error>> + Send>>;
 
+/// What a follower shows on the way. The end is said in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shows {
+    /// Nothing.
+    Nothing,
+    /// Progress, on stderr.
+    Progress,
+    /// Progress for people; each state as data for programs.
+    States,
+}
+
 /// A change that is followed.
 pub(crate) struct Follow<'a> {
     /// Its name.
@@ -38,8 +49,8 @@ pub(crate) struct Follow<'a> {
     pub(crate) target: Target,
     /// True when it was submitted just now: an agent that lags may not know it yet.
     pub(crate) is_new: bool,
-    /// True: each state is printed as data.
-    pub(crate) prints_states: bool,
+    /// What it shows on the way.
+    pub(crate) shows: Shows,
 }
 
 impl Follow<'_> {
@@ -47,8 +58,7 @@ impl Follow<'_> {
     pub(crate) async fn run(&self, context: &Context) -> Result<Exit, Failure> {
         let client = context.watching_client().await?;
         let deadline = context.patience().map(|patience| Instant::now() + patience);
-        let mut screen =
-            Screen::new(context.output.is_quiet() || self.prints_states && !context.output.is_table());
+        let mut screen = Screen::new(context.output.is_quiet() || !self.shows_progress(context));
         let result = self.watch(context, &client, deadline, &mut screen).await;
         screen.clear();
         result
@@ -71,11 +81,11 @@ impl Follow<'_> {
             tokio::select! {
                 next = views.next() => match next {
                     Some(Ok(view)) => {
-                        screen.show(&Snapshot::of(&view));
                         self.print(context, &view)?;
                         if let Some(exit) = self.judge(context, &view, screen) {
                             return Ok(exit);
                         }
+                        screen.show(&Snapshot::of(&view, now()));
                         newest = Some(view);
                     }
                     Some(Err(error)) if self.may_appear(&error, newest.as_ref(), appears_until) => {
@@ -85,10 +95,18 @@ impl Follow<'_> {
                     Some(Err(error)) => return Err(self.lost(error)),
                     None => return Err(self.ended()),
                 },
-                _ = redraw.tick() => newest.iter().for_each(|view| screen.show(&Snapshot::of(view))),
+                _ = redraw.tick() => newest.iter().for_each(|view| screen.show(&Snapshot::of(view, now()))),
                 () = until(deadline) => return Ok(self.out_of_time(context, newest.as_ref(), screen)),
                 _ = &mut interrupted => return Ok(self.detach(context, screen)),
             }
+        }
+    }
+
+    fn shows_progress(&self, context: &Context) -> bool {
+        match self.shows {
+            Shows::Nothing => false,
+            Shows::Progress => true,
+            Shows::States => context.output.is_table(),
         }
     }
 
@@ -97,7 +115,7 @@ impl Follow<'_> {
     }
 
     fn print(&self, context: &Context, view: &Change) -> Result<(), Failure> {
-        if !self.prints_states || context.output.is_table() {
+        if self.shows != Shows::States || context.output.is_table() {
             return Ok(());
         }
         context.output.print_next(view, |_| String::new())
@@ -117,7 +135,7 @@ impl Follow<'_> {
     fn out_of_time(&self, context: &Context, newest: Option<&Change>, screen: &mut Screen) -> Exit {
         screen.clear();
         let is_blocked = newest.is_some_and(|view| view.gate.as_ref().is_some_and(|gate| gate.is_blocked));
-        let state = newest.map(|view| format!(": {}", Snapshot::of(view).dated_headline(crate::context::now())));
+        let state = newest.map(|view| format!(": {}", Snapshot::of(view, now()).dated_headline(now())));
         eprintln!("not yet {}: {}{}", self.target, self.name, state.unwrap_or_default());
         context.output.say(&format!("hint: lockstep change show {} says whom it waits for", self.name));
         if is_blocked { Exit::Blocked } else { Exit::NotYet }

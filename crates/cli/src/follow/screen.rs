@@ -1,16 +1,20 @@
 //! Shows on stderr how far a change is: bars on a terminal, a line for each move elsewhere.
 
-use super::snapshot::{NodeLine, Snapshot};
+use super::snapshot::{HoldoutLine, NodeLine, Snapshot};
 use crate::context::now;
 use crate::output::stderr_look;
 use crate::render::{Look, Tone};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use lockstep_core::Timestamp;
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::time::Duration;
 
 /// How often the spinner moves.
 const TICK: Duration = Duration::from_millis(120);
+
+/// A holdout whose reason has changed is said again after so long.
+const REPEAT_AFTER_MS: u64 = 30_000;
 
 /// Shows snapshots.
 pub(crate) enum Screen {
@@ -38,7 +42,7 @@ impl Screen {
     pub(crate) fn show(&mut self, snapshot: &Snapshot) {
         match self {
             Self::Silent => {}
-            Self::Lines(lines) => lines.next(snapshot).into_iter().for_each(|line| eprintln!("{line}")),
+            Self::Lines(lines) => lines.next(snapshot, now()).into_iter().for_each(|line| eprintln!("{line}")),
             Self::Bars(bars) => bars.show(snapshot),
         }
     }
@@ -52,29 +56,42 @@ impl Screen {
     }
 }
 
-/// Says only what is new.
+/// Says only what is new. A reason may hold an age or a countdown: the same holdout is said again only now and then.
 #[derive(Default)]
 pub(crate) struct Lines {
     headline: String,
     is_blocked: bool,
-    holdouts: Vec<String>,
+    holdouts: BTreeMap<String, (Timestamp, String)>,
 }
 
 impl Lines {
     /// The lines that have to be said after those that were said before.
-    fn next(&mut self, snapshot: &Snapshot) -> Vec<String> {
+    fn next(&mut self, snapshot: &Snapshot, now: Timestamp) -> Vec<String> {
         let mut lines = Vec::new();
         if self.headline != snapshot.headline {
+            self.headline.clone_from(&snapshot.headline);
+            self.holdouts.clear();
             lines.push(snapshot.headline.clone());
         }
         if snapshot.is_blocked && !self.is_blocked {
-            lines.push(format!("BLOCKED: {}", snapshot.dated_headline(now())));
+            self.holdouts.clear();
+            lines.push(snapshot.dated_headline(now));
         }
-        lines.extend(snapshot.holdouts.iter().filter(|holdout| !self.holdouts.contains(holdout)).cloned());
-        self.headline.clone_from(&snapshot.headline);
         self.is_blocked = snapshot.is_blocked;
-        self.holdouts.clone_from(&snapshot.holdouts);
+        lines.extend(snapshot.holdouts.iter().filter_map(|holdout| self.holdout(holdout, now)));
         lines
+    }
+
+    fn holdout(&mut self, holdout: &HoldoutLine, now: Timestamp) -> Option<String> {
+        let is_said = self
+            .holdouts
+            .get(&holdout.who)
+            .is_some_and(|(at, text)| text == &holdout.text || now.since_ms(*at) < REPEAT_AFTER_MS);
+        if is_said {
+            return None;
+        }
+        self.holdouts.insert(holdout.who.clone(), (now, holdout.text.clone()));
+        Some(holdout.text.clone())
     }
 }
 
@@ -106,7 +123,7 @@ impl Bars {
         gone.for_each(|(_, bar)| bar.finish_and_clear());
         let width = snapshot.nodes.iter().map(|node| node.name.len()).max().unwrap_or_default();
         snapshot.nodes.iter().for_each(|node| self.show_node(node, width));
-        self.holdouts.set_message(snapshot.holdouts.join("\n"));
+        self.holdouts.set_message(holdouts(snapshot));
     }
 
     fn show_node(&mut self, node: &NodeLine, width: usize) {
@@ -123,6 +140,14 @@ impl Bars {
     }
 }
 
+fn holdouts(snapshot: &Snapshot) -> String {
+    let mut lines: Vec<String> = snapshot.holdouts.iter().map(|holdout| holdout.text.clone()).collect();
+    if snapshot.holdouts_left_out > 0 {
+        lines.push(format!("... and {} more: lockstep cluster why", snapshot.holdouts_left_out));
+    }
+    lines.join("\n")
+}
+
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template)
         .expect("the templates of this file are well-formed: a test draws each")
@@ -131,38 +156,45 @@ fn style(template: &str) -> ProgressStyle {
 
 #[cfg(test)]
 mod tests {
-    use super::{Bars, Lines, NodeLine, Snapshot};
+    use super::{Bars, HoldoutLine, Lines, NodeLine, REPEAT_AFTER_MS, Snapshot};
     use crate::render::Look;
     use indicatif::ProgressDrawTarget;
+    use lockstep_core::Timestamp;
 
-    fn snapshot(headline: &str, holdouts: &[&str]) -> Snapshot {
+    fn snapshot(headline: &str, holdouts: &[(&str, &str)]) -> Snapshot {
+        let line = |(who, text): &(&str, &str)| HoldoutLine { who: (*who).to_owned(), text: (*text).to_owned() };
         Snapshot {
             steps: (1, 2),
             headline: headline.to_owned(),
             since: None,
             is_blocked: false,
             nodes: vec![NodeLine { name: "a".to_owned(), text: "ready".to_owned(), share: Some((1, 1)) }],
-            holdouts: holdouts.iter().map(|holdout| (*holdout).to_owned()).collect(),
+            holdouts: holdouts.iter().map(line).collect(),
+            holdouts_left_out: 0,
         }
     }
 
     #[test]
     fn a_line_is_said_once() {
         let mut lines = Lines::default();
-        assert_eq!(lines.next(&snapshot("preparing", &["waits for a"])), ["preparing", "waits for a"]);
-        assert_eq!(lines.next(&snapshot("preparing", &["waits for a"])), Vec::<String>::new());
-        assert_eq!(lines.next(&snapshot("preparing", &["waits for a", "waits for b"])), ["waits for b"]);
-        assert_eq!(lines.next(&snapshot("executing", &[])), ["executing"]);
-        let blocked = Snapshot { is_blocked: true, ..snapshot("executing", &[]) };
-        assert_eq!(lines.next(&blocked), ["BLOCKED: executing BLOCKED"]);
-        assert_eq!(lines.next(&blocked), Vec::<String>::new());
+        let mut check = |ms: u64, snapshot: &Snapshot, expected: &[&str]| {
+            assert_eq!(lines.next(snapshot, Timestamp(ms)), expected, "at {ms} ms");
+        };
+        check(0, &snapshot("preparing", &[("a", "a, 9s left")]), &["preparing", "a, 9s left"]);
+        check(1, &snapshot("preparing", &[("a", "a, 8s left")]), &[]);
+        check(2, &snapshot("preparing", &[("a", "a, 8s left"), ("b", "b")]), &["b"]);
+        check(REPEAT_AFTER_MS, &snapshot("preparing", &[("a", "a, 5s left"), ("b", "b")]), &["a, 5s left"]);
+        check(REPEAT_AFTER_MS + 1, &snapshot("executing", &[("b", "b")]), &["executing", "b"]);
+        let blocked = Snapshot { is_blocked: true, ..snapshot("executing", &[("b", "b")]) };
+        check(REPEAT_AFTER_MS + 2, &blocked, &["executing BLOCKED", "b"]);
+        check(REPEAT_AFTER_MS + 3, &blocked, &[]);
     }
 
     #[test]
     fn bars_come_and_go_with_the_nodes() {
         let mut bars = Bars::new(Look::PLAIN);
         bars.all.set_draw_target(ProgressDrawTarget::hidden());
-        bars.show(&snapshot("executing", &["waits for a"]));
+        bars.show(&snapshot("executing", &[("a", "waits for a")]));
         assert_eq!(bars.nodes.keys().collect::<Vec<_>>(), ["a"]);
         bars.show(&Snapshot { nodes: Vec::new(), ..snapshot("settled", &[]) });
         assert!(bars.nodes.is_empty());

@@ -2,14 +2,21 @@
 
 use crate::render::{time, who, work};
 use lockstep_core::change::{Status, StepRecord, StepStatus};
-use lockstep_core::holdout::Subject;
+use lockstep_core::holdout::{Holdout, Subject};
 use lockstep_core::in_flight::{InFlight, Preparation, Stage};
 use lockstep_core::{NodeId, Timestamp};
-use lockstep_proto::view::Change;
+use lockstep_proto::view::{Change, Progress};
 use std::collections::BTreeMap;
 
 /// Holdouts that are named; `lockstep cluster why` has all.
 const HOLDOUTS_SHOWN_MAX: usize = 5;
+
+/// A node that has not answered for so long, and tells of no work, is named as a holdout.
+const AT_WORK_MS: u64 = 10_000;
+
+/// How reasons begin that say no more than that a node is not done yet.
+const AT_WORK_REASONS: [&str; 3] =
+    ["has not executed yet", "has not reverted yet", "has not said whether it is ready"];
 
 /// How far a change is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,8 +31,18 @@ pub(crate) struct Snapshot {
     pub(crate) is_blocked: bool,
     /// One for each node of the step in flight, by name.
     pub(crate) nodes: Vec<NodeLine>,
-    /// Whom it waits for, with what to do; nodes that are simply at work are not among them.
-    pub(crate) holdouts: Vec<String>,
+    /// Whom it waits for; nodes that are simply at work are not among them.
+    pub(crate) holdouts: Vec<HoldoutLine>,
+    /// How many more there are.
+    pub(crate) holdouts_left_out: usize,
+}
+
+/// Whom it waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HoldoutLine {
+    pub(crate) who: String,
+    /// Why, and on a second line what to do.
+    pub(crate) text: String,
 }
 
 /// How far one node is with the step in flight.
@@ -40,7 +57,10 @@ pub(crate) struct NodeLine {
 
 impl Snapshot {
     /// How far a change is now.
-    pub(crate) fn of(view: &Change) -> Self {
+    pub(crate) fn of(view: &Change, now: Timestamp) -> Self {
+        let mut holdouts = holdouts(view, now);
+        let holdouts_left_out = holdouts.len().saturating_sub(HOLDOUTS_SHOWN_MAX);
+        holdouts.truncate(HOLDOUTS_SHOWN_MAX);
         let is_done = |record: &&StepRecord| !record.is_unfinished();
         Self {
             steps: (view.change.steps.iter().filter(is_done).count(), view.change.steps.len()),
@@ -48,7 +68,8 @@ impl Snapshot {
             since: view.gate.as_ref().map(|gate| gate.gate.since).or(view.in_flight.as_ref().map(|f| f.since)),
             is_blocked: view.gate.as_ref().is_some_and(|gate| gate.is_blocked),
             nodes: view.in_flight.as_ref().map(|flight| nodes(view, flight)).unwrap_or_default(),
-            holdouts: holdouts(view),
+            holdouts,
+            holdouts_left_out,
         }
     }
 
@@ -120,22 +141,24 @@ fn node(view: &Change, flight: &InFlight, id: NodeId, name: &str) -> NodeLine {
     NodeLine { name: name.to_owned(), text, share }
 }
 
-/// Everybody but nodes, whose lines tell the same; nodes with an obstacle keep their remedy.
-fn holdouts(view: &Change) -> Vec<String> {
-    let at_work = ["has not executed yet", "has not reverted yet", "has not said whether it is ready"];
-    let named: Vec<String> = view
-        .gate
-        .iter()
-        .flat_map(|gate| &gate.gate.holdouts)
-        .filter(|holdout| !at_work.contains(&holdout.reason.as_str()))
-        .map(|holdout| format!("waits for {}: {}\n  -> {}", who(holdout), holdout.reason, holdout.remedy))
-        .collect();
-    let more = named.len().saturating_sub(HOLDOUTS_SHOWN_MAX);
-    let mut shown: Vec<String> = named.into_iter().take(HOLDOUTS_SHOWN_MAX).collect();
-    if more > 0 {
-        shown.push(format!("... and {more} more: lockstep cluster why"));
-    }
-    shown
+/// Everybody but the nodes that are at work: their lines tell how far they are.
+fn holdouts(view: &Change, now: Timestamp) -> Vec<HoldoutLine> {
+    let Some(waiting) = &view.gate else { return Vec::new() };
+    let named =
+        waiting.gate.holdouts.iter().filter(|holdout| waiting.is_blocked || !is_at_work(view, holdout, now));
+    named
+        .map(|holdout| HoldoutLine {
+            who: who(holdout),
+            text: format!("waits for {}: {}\n  -> {}", who(holdout), holdout.reason, holdout.remedy),
+        })
+        .collect()
+}
+
+fn is_at_work(view: &Change, holdout: &Holdout, now: Timestamp) -> bool {
+    let Subject::Node(node) = holdout.subject else { return false };
+    let tells = |report: &Progress| report.node == node && report.age_ms < AT_WORK_MS;
+    AT_WORK_REASONS.iter().any(|reason| holdout.reason.starts_with(reason))
+        && (now.since_ms(holdout.since) < AT_WORK_MS || view.progress.iter().any(tells))
 }
 
 /// What the end of a change means, in one line.

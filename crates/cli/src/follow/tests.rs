@@ -12,11 +12,11 @@ use std::collections::BTreeMap;
 
 /// The snapshot of a view, as text.
 fn check(view: &Change, expected: &[&str]) {
-    let snapshot = Snapshot::of(view);
+    let snapshot = Snapshot::of(view, sample::NOW);
     let (done, total) = snapshot.steps;
     let mut lines = vec![format!("[{done}/{total}] {}", snapshot.dated_headline(sample::NOW))];
     lines.extend(snapshot.nodes.iter().map(|node| format!("{} {:?}: {}", node.name, node.share, node.text)));
-    lines.extend(snapshot.holdouts.iter().flat_map(|holdout| holdout.lines()).map(str::to_owned));
+    lines.extend(snapshot.holdouts.iter().flat_map(|holdout| holdout.text.lines()).map(str::to_owned));
     assert_eq!(lines, expected);
 }
 
@@ -33,7 +33,7 @@ fn executing() -> Change {
     view.progress = vec![sample::progress()];
     let gate = view.gate.as_mut().unwrap();
     gate.gate.holdouts.truncate(1);
-    gate.gate.holdouts[0].reason = "has not executed yet".to_owned();
+    gate.gate.holdouts[0].reason = "has not executed yet: backfill of users".to_owned();
     view
 }
 
@@ -67,6 +67,18 @@ fn a_step_that_executes_shows_rows() {
 }
 
 #[test]
+fn a_node_is_named_as_a_holdout_when_it_tells_of_no_work() {
+    let shown = |view: &Change| Snapshot::of(view, sample::NOW).holdouts.len();
+    let mut silent = executing();
+    silent.progress[0].age_ms = 60_000;
+    assert_eq!(shown(&silent), 1, "for minutes");
+    silent.gate.as_mut().unwrap().gate.holdouts[0].since = sample::ago(1);
+    assert_eq!(shown(&silent), 0, "for a second");
+    silent.gate.as_mut().unwrap().is_blocked = true;
+    assert_eq!(shown(&silent), 1, "blocked");
+}
+
+#[test]
 fn a_step_that_awaits_approval_says_so() {
     let mut view = change_view();
     view.change.steps[1].status = StepStatus::AwaitingApproval { since: sample::ago(10) };
@@ -78,7 +90,7 @@ fn a_step_that_awaits_approval_says_so() {
 fn a_blocked_step_is_flagged() {
     let mut view = executing();
     view.gate.as_mut().unwrap().is_blocked = true;
-    assert!(Snapshot::of(&view).dated_headline(sample::NOW).ends_with("for 3m 20s BLOCKED"));
+    assert!(Snapshot::of(&view, sample::NOW).dated_headline(sample::NOW).ends_with("for 3m 20s BLOCKED"));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::plan;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::follow::{Follow, Target};
+use crate::follow::{Follow, Shows, Target};
 use crate::output::stderr_look;
 use crate::render;
 use crate::view::Plan;
@@ -51,7 +51,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Exit
         context.output.say(&format!("hint: lockstep change watch {name} follows it"));
         return Ok(Exit::Ok);
     }
-    Follow { name: &name, target: Target::Settled, is_new: true, prints_states: false }.run(context).await
+    Follow { name: &name, target: Target::Settled, is_new: true, shows: Shows::Progress }.run(context).await
 }
 
 /// Shows the plan and asks.

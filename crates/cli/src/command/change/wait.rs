@@ -3,7 +3,7 @@
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::follow::{Follow, Target};
+use crate::follow::{Follow, Shows, Target};
 
 /// Ends with 0 when it is so, 1 when it cannot become so any more, 3 when `--timeout` is over, 4 when it is over and the step is BLOCKED.
 #[derive(clap::Args, Debug)]
@@ -18,5 +18,5 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
     let Arguments { name, target } = arguments;
-    Follow { name, target: *target, is_new: false, prints_states: false }.run(context).await
+    Follow { name, target: *target, is_new: false, shows: Shows::Nothing }.run(context).await
 }

@@ -3,7 +3,7 @@
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::follow::{Follow, Target};
+use crate::follow::{Follow, Shows, Target};
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Arguments {
@@ -13,5 +13,5 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
-    Follow { name: &arguments.name, target: Target::Done, is_new: false, prints_states: true }.run(context).await
+    Follow { name: &arguments.name, target: Target::Done, is_new: false, shows: Shows::States }.run(context).await
 }
