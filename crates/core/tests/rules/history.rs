@@ -17,7 +17,7 @@ type Asked = (Role, Command);
 /// Writes a command for the state in front of it.
 pub(crate) fn command(state: &State, (kind, first, second): Pick) -> Stamped {
     let numbers = Numbers { state, first: usize::from(first), second: usize::from(second) };
-    let (role, command) = if state.cluster().is_none() && kind % 8 != 0 {
+    let (role, command) = if state.cluster().is_none() && !kind.is_multiple_of(8) {
         let node = NodeId(1);
         let candidate = make::candidate("shard-1");
         (Role::Agent, Command::Bootstrap { cluster_id: "c1".to_owned(), node, candidate })
@@ -25,17 +25,20 @@ pub(crate) fn command(state: &State, (kind, first, second): Pick) -> Stamped {
         numbers.asked(kind)
     };
     let stray = usize::from(kind) + numbers.first + numbers.second;
-    let role =
-        if stray % 29 == 0 { [Role::Client, Role::Agent, Role::Operator][numbers.second % 3] } else { role };
+    let role = if stray.is_multiple_of(29) {
+        [Role::Client, Role::Agent, Role::Operator][numbers.second % 3]
+    } else {
+        role
+    };
     let clock = state.clock().0;
     Stamped {
-        at: Timestamp(if stray % 11 == 0 {
+        at: Timestamp(if stray.is_multiple_of(11) {
             clock.saturating_sub(5_000)
         } else {
             clock + (stray as u64 % 4) * 700
         }),
         actor: make::actor(role),
-        request: (stray % 5 == 0).then(|| RequestId(format!("r{}", stray % 61))),
+        request: (stray.is_multiple_of(5)).then(|| RequestId(format!("r{}", stray % 61))),
         command,
     }
 }
@@ -191,8 +194,8 @@ impl Numbers<'_> {
         let near = |offset: usize| Version((self.state.version().0 + offset as u64 % 3).saturating_sub(1));
         let names = self.state.changes().values().map(|change| change.name.clone());
         let compatibility = Compatibility {
-            version_min: if self.first % 4 == 0 { near(self.first / 4) } else { Version::BASELINE },
-            version_max: (self.second % 5 == 0).then(|| near(self.second / 5 + 1)),
+            version_min: if self.first.is_multiple_of(4) { near(self.first / 4) } else { Version::BASELINE },
+            version_max: (self.second.is_multiple_of(5)).then(|| near(self.second / 5 + 1)),
             understands: if self.second % 4 == 3 {
                 Default::default()
             } else {
@@ -212,7 +215,7 @@ impl Numbers<'_> {
     }
 
     fn evict(&self) -> Asked {
-        let (session, reason, force) = (self.session(), self.reason(), self.second % 2 == 0);
+        let (session, reason, force) = (self.session(), self.reason(), self.second.is_multiple_of(2));
         (Role::Operator, Command::EvictSession { session, reason, force })
     }
 
@@ -227,11 +230,11 @@ impl Numbers<'_> {
             return self.token();
         }
         let mut candidate = make::candidate(&format!("shard-{}", 1 + self.first % 4));
-        candidate.version = if self.second % 5 == 0 { self.version() } else { Version::BASELINE };
+        candidate.version = if self.second.is_multiple_of(5) { self.version() } else { Version::BASELINE };
         let entry = self.state.entry(candidate.version);
         candidate.version_hash = entry.map(|entry| entry.hash.clone()).unwrap_or_default();
         candidate.fingerprint = self.schema(candidate.version);
-        let (token_hash, replace) = (make::TOKEN.to_owned(), self.second % 3 == 0);
+        let (token_hash, replace) = (make::TOKEN.to_owned(), self.second.is_multiple_of(3));
         (Role::Agent, Command::JoinNode { candidate, token_hash, replace })
     }
 
@@ -242,7 +245,10 @@ impl Numbers<'_> {
 
     fn remove(&self) -> Asked {
         let name = self.state.nodes().get(&self.node()).map_or("shard-8", |node| &node.name).to_owned();
-        (Role::Operator, Command::RemoveNode { node: name, reason: self.reason(), force: self.second % 4 != 0 })
+        (
+            Role::Operator,
+            Command::RemoveNode { node: name, reason: self.reason(), force: !self.second.is_multiple_of(4) },
+        )
     }
 
     fn report(&self) -> Command {

@@ -226,7 +226,7 @@ fn bookkeeping(state: &State) -> Result<(), Broken> {
         require!(owing.iter().all(|id| state.sessions().contains_key(id)), "8: a dead session owes");
     }
     require!(state.audit().iter().map(|record| record.index).is_sorted(), "9: the audit trail is out of order");
-    if state.applied().0 % 16 == 0 {
+    if state.applied().0.is_multiple_of(16) {
         let stored = serde_json::to_value(state).map_err(|error| error.to_string())?;
         let requests = stored["requests"].as_object().map_or(0, serde_json::Map::len);
         require!(stored["request_order"].as_array().map(Vec::len) == Some(requests), "6: {requests} answers");
@@ -262,7 +262,7 @@ fn is_untouched(applying: &Applying<'_>) -> bool {
         && before.audit() == after.audit()
         && before.cluster() == after.cluster()
         // The whole state is slow to compare: now and then is often enough.
-        && (applying.index.0 % 8 != 0 || essence(before) == essence(after))
+        && (!applying.index.0.is_multiple_of(8) || essence(before) == essence(after))
 }
 
 fn essence(state: &State) -> serde_json::Value {
