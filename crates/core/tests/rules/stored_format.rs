@@ -11,6 +11,7 @@ use lockstep_core::in_flight::Preparation;
 use lockstep_core::session::Compatibility;
 use lockstep_core::{LogIndex, NodeId, RequestId, SessionId, State, Timestamp, Version};
 use serde::Serialize;
+use serde_json::Value;
 use std::path::PathBuf;
 
 fn golden(name: &str) -> PathBuf {
@@ -151,13 +152,27 @@ fn history(end: &str) -> World {
     world
 }
 
+/// Whether all that `stored` says is said by `read` too, which may say more.
+fn says_at_least(read: &Value, stored: &Value) -> bool {
+    match (read, stored) {
+        (Value::Object(read), Value::Object(stored)) => {
+            stored.iter().all(|(field, value)| read.get(field).is_some_and(|read| says_at_least(read, value)))
+        }
+        (Value::Array(read), Value::Array(stored)) => {
+            read.len() == stored.len() && read.iter().zip(stored).all(|(read, stored)| says_at_least(read, stored))
+        }
+        _ => read == stored,
+    }
+}
+
 #[test]
-fn a_state_in_every_stage_is_read_as_it_was_written() {
+fn a_state_in_every_stage_is_read_without_loss() {
     for (name, end) in HISTORIES {
-        let world = history(end);
-        let read: State = serde_json::from_str(&read(name, &world.state)).expect("the golden file is readable");
-        assert_eq!(read, world.state, "{name}");
-        assert_eq!(read.digest(), world.state.digest(), "{name}");
+        let text = read(name, &history(end).state);
+        let read: State = serde_json::from_str(&text).expect("the golden file is readable");
+        let read = serde_json::to_value(&read).expect("a state serialises");
+        let stored = serde_json::from_str(&text).expect("the golden file is readable");
+        assert!(says_at_least(&read, &stored), "{name} was read as {read:#}");
     }
 }
 
