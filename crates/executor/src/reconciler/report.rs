@@ -214,3 +214,36 @@ impl Running {
         Next::After(attempts::jittered(self.parts.settings.recheck_interval))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lockstep_core::Timestamp;
+
+    fn not_ready(kind: &str, message: &str) -> Preparation {
+        let obstacle = Obstacle { kind: kind.into(), message: message.into(), remedy: String::new() };
+        Preparation::NotReady { obstacles: vec![obstacle], since: Timestamp(0) }
+    }
+
+    fn is_news(told: Preparation, now: &Preparation, wording_interval: Duration) -> bool {
+        let settings = Settings { wording_interval, ..Settings::default() };
+        let mut memory = Told::new(&settings);
+        memory.prepared(Version(1), told);
+        memory.is_news(Version(1), now, None, &settings)
+    }
+
+    #[test]
+    fn only_what_changed_is_news_and_wording_alone_can_wait() {
+        let ready = |fingerprint: &str| Preparation::Ready { fingerprint: Fingerprint(fingerprint.into()) };
+        let (long, none) = (Duration::from_secs(3600), Duration::ZERO);
+        let young = not_ready("lock_held", "for 5 s");
+        let old = not_ready("lock_held", "for 9 s");
+        assert!(!is_news(young.clone(), &young, none), "the same");
+        assert!(!is_news(young.clone(), &old, long), "another wording, a moment ago");
+        assert!(is_news(young.clone(), &old, none), "another wording, long ago");
+        assert!(is_news(young.clone(), &not_ready("violations", "for 5 s"), long), "another obstacle");
+        assert!(is_news(young, &ready("a"), long), "the obstacle is gone");
+        assert!(!is_news(ready("a"), &ready("a"), none), "still ready");
+        assert!(is_news(ready("a"), &ready("b"), long), "ready with another schema");
+    }
+}

@@ -187,9 +187,17 @@ impl Running {
         let pause = attempts::jittered(self.parts.settings.recheck_interval);
         self.out_of_reach = Some((text.clone(), Instant::now() + pause));
         self.tell_unreachable(&text).await;
-        if let (Duty::Execute(work), true) = (self.owed(), self.ledger.is_some()) {
-            self.count_attempt(&work);
-            return self.failed(&Duty::Execute(work.clone()), &work, error).await;
+        match self.ledger.is_some().then(|| self.owed()) {
+            // Reachable when it was owed: not to reach it now is an attempt that failed.
+            Some(duty @ (Duty::Execute(_) | Duty::Revert(_))) => self.could_not_begin(&duty, error, pause).await,
+            _ => Next::After(pause),
+        }
+    }
+
+    async fn could_not_begin(&mut self, duty: &Duty, error: &Error, pause: Duration) -> Next {
+        if let Some(work) = duty.work() {
+            self.count_attempt(work);
+            self.failed(duty, work, error).await;
         }
         Next::After(pause)
     }

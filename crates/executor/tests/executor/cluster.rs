@@ -7,8 +7,11 @@ use lockstep_core::node::{Candidate, Role, Status};
 use lockstep_core::{Command, Engine, LogIndex, NodeId, Stamped, State, Step, Timestamp, Version};
 use lockstep_database::plain::{self, Value};
 use lockstep_database::{Database, Health, Ledger, Owner};
-use lockstep_executor::{Ended, Progress, ProgressSink, Reconciler, ReportError, Reporter, Settings, StateSource};
+use lockstep_executor::{
+    Activity, Ended, Progress, ProgressSink, Reconciler, ReportError, Reporter, Settings, StateSource,
+};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -16,7 +19,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// A test that waits longer for anything has failed; no test is meant to come near.
-const GIVE_UP: Duration = Duration::from_secs(120);
+const GIVE_UP: Duration = Duration::from_secs(60);
 
 /// What every database holds at first.
 const BASELINE: &str = "
@@ -94,12 +97,17 @@ impl Reporter for Log {
 
 /// Soft state, kept.
 pub(crate) struct Shown {
+    /// Batches of the step in flight, at most.
+    pub(crate) batches_executed: AtomicU64,
     pub(crate) newest: watch::Sender<Option<Progress>>,
     pub(crate) health: watch::Sender<Option<Health>>,
 }
 
 impl ProgressSink for Shown {
     fn progress(&self, progress: &Progress) {
+        if progress.activity == Activity::Executing {
+            self.batches_executed.fetch_max(progress.batches, Ordering::SeqCst);
+        }
         self.newest.send_replace(Some(progress.clone()));
     }
 
@@ -170,7 +178,11 @@ impl Cluster {
             None => commands::bootstrap(state, candidate),
             Some(_) => commands::join(state, candidate),
         });
-        let shown = Arc::new(Shown { newest: watch::channel(None).0, health: watch::channel(None).0 });
+        let shown = Arc::new(Shown {
+            batches_executed: AtomicU64::new(0),
+            newest: watch::channel(None).0,
+            health: watch::channel(None).0,
+        });
         self.nodes.push(Node { id, name, file, shown, wires: Arc::default(), running: None });
         self.nodes.len() - 1
     }

@@ -93,6 +93,8 @@ async fn cancel_in_a_backfill_reverts_it() {
         let ledger = cluster.ledger(index).await;
         assert_eq!((ledger.head, ledger.claimed), (Version(1), None));
         assert_eq!(*cluster.nodes[index].wires.executions.borrow(), 3, "expand, backfill, revert");
+        let batches = cluster.nodes[index].shown.batches_executed.load(Ordering::SeqCst);
+        assert!(batches < 2000, "the backfill was not stopped");
     }
     cluster.submit("three", vec![leave_a_trace("three")]);
     cluster.settled(3).await;

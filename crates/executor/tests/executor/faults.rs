@@ -7,6 +7,16 @@ use lockstep_core::change::StepStatus;
 use lockstep_core::in_flight::{Preparation, RevertReason, Stage};
 use lockstep_core::step::{Assertion, Phase};
 use lockstep_core::{Command, State, Version};
+use std::time::Duration;
+
+/// Nodes that remember hardly at all what they have told: only the state can keep them from telling it again.
+async fn forgetful(count: usize) -> Cluster {
+    let mut cluster = Cluster::of(count).await;
+    cluster.settings.report_repeat_interval = Duration::from_millis(1);
+    cluster.settings.wording_interval = Duration::from_millis(1);
+    (0..count).for_each(|index| cluster.start(index));
+    cluster
+}
 
 fn obstacles(state: &State) -> Vec<String> {
     match state.in_flight().map(|flight| &flight.stage) {
@@ -25,7 +35,7 @@ fn obstacles(state: &State) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn violation_is_told_once_and_the_step_goes_on_when_it_is_mended() {
-    let cluster = Cluster::running(2).await;
+    let cluster = forgetful(2).await;
     cluster.sql(1, "INSERT INTO users VALUES (5000, 'User 1')").await;
     let mut unique =
         step("unique", Phase::Expand, statements(&["CREATE UNIQUE INDEX names ON users (name)"]), None);
@@ -80,7 +90,7 @@ async fn failure_on_one_node_reverts_all() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn failure_of_a_step_without_revert_is_tried_again_until_it_works() {
-    let cluster = Cluster::running(2).await;
+    let cluster = forgetful(2).await;
     cluster.sql(1, "INSERT INTO users VALUES (5000, 'User 1')").await;
     let unique = statements(&["CREATE UNIQUE INDEX names ON users (name)"]);
     cluster.submit("unique", vec![step("unique", Phase::Expand, unique, None)]);
