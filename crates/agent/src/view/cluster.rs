@@ -31,7 +31,6 @@ pub(crate) fn status(
         revision: state.applied(),
         version_spread: state.spread() as u64,
         sessions: state.sessions().len() as u64,
-        version_spread: state.spread() as u64,
         gate: gate(state, around),
     })
 }
