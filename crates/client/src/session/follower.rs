@@ -56,14 +56,7 @@ impl Follower {
         {
             tracing::warn!(session = %self.shared.id, by = eviction.by, reason = eviction.reason, "session is being evicted");
         }
-        sender.send_if_modified(|newest| {
-            // Older than what was told before: from an agent that lags, over another watch.
-            let is_news = announcement.revision >= newest.revision;
-            if is_news {
-                *newest = announcement;
-            }
-            is_news
-        });
+        sender.send_replace(announcement);
     }
 
     /// Adopts one announcement after the other; leaves out those that were replaced before their turn came.
