@@ -152,12 +152,39 @@ fn encode(value: &impl Serialize) -> io::Result<Vec<u8>> {
     serde_json::to_vec(value).map_err(io::Error::other)
 }
 
-/// Looks at the format first, so that a newer one is told from a damaged one.
-pub(crate) fn decode<Value: DeserializeOwned>(what: &str, bytes: &[u8]) -> io::Result<Value> {
-    serde_json::from_slice(bytes).map_err(|error| match serde_json::from_slice::<FormatOnly>(bytes) {
-        Ok(found) if found.format > FORMAT => newer(what, found.format),
-        _ => invalid(what, error),
-    })
+/// A record that says its format.
+trait Formatted {
+    fn format(&self) -> u32;
+}
+
+impl Formatted for StoredEntry {
+    fn format(&self) -> u32 {
+        self.format
+    }
+}
+
+impl Formatted for StoredVote {
+    fn format(&self) -> u32 {
+        self.format
+    }
+}
+
+impl Formatted for StoredSnapshotMeta {
+    fn format(&self) -> u32 {
+        self.format
+    }
+}
+
+/// Tells a newer format from a damaged record, also when the newer one happens to look like ours.
+fn decode<Value: DeserializeOwned + Formatted>(what: &str, bytes: &[u8]) -> io::Result<Value> {
+    match serde_json::from_slice::<Value>(bytes) {
+        Ok(value) if value.format() > FORMAT => Err(newer(what, value.format())),
+        Ok(value) => Ok(value),
+        Err(error) => match serde_json::from_slice::<FormatOnly>(bytes) {
+            Ok(found) if found.format > FORMAT => Err(newer(what, found.format)),
+            _ => Err(invalid(what, error)),
+        },
+    }
 }
 
 pub(crate) fn newer(what: &str, found: u32) -> io::Error {
@@ -169,4 +196,86 @@ pub(crate) fn newer(what: &str, found: u32) -> io::Error {
 
 pub(crate) fn invalid(what: &str, error: impl std::fmt::Display) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, format!("{what} cannot be read: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    //! What earlier releases stored must stay readable: these texts are never edited, only added to.
+
+    use super::*;
+    use lockstep_core::command::{Actor, Command, Role};
+    use lockstep_core::{RequestId, SessionId, Timestamp};
+
+    const BLANK: &str = r#"{"format":1,"term":2,"leader":1,"index":7,"payload":"blank"}"#;
+    const COMMAND: &str = r#"{"format":1,"term":2,"leader":1,"index":8,"payload":{"command":{"at":1000,"actor":{"name":"shop-1","role":"client"},"request":"r-1","command":{"kind":"close_session","session":5}}}}"#;
+    const MEMBERSHIP: &str = r#"{"format":1,"term":2,"leader":1,"index":9,"payload":{"membership":{"voters":[[1]],"nodes":{"1":{"peer":"a:1","client":"a:2"},"4":{"peer":"b:1","client":"b:2"}}}}}"#;
+    const VOTE: &str = r#"{"format":1,"term":3,"leader":4,"committed":true}"#;
+    const LOG_ID: &str = r#"{"term":2,"leader":1,"index":7}"#;
+    const SNAPSHOT: &str = r#"{"format":1,"last_applied":{"term":2,"leader":1,"index":9},"membership_at":{"term":2,"leader":1,"index":9},"membership":{"voters":[[1]],"nodes":{"1":{"peer":"a:1","client":"a:2"}}}}"#;
+
+    fn log_id(index: u64) -> LogId {
+        StoredLogId { term: 2, leader: 1, index }.into()
+    }
+
+    fn member(host: &str) -> Member {
+        Member { peer: format!("{host}:1"), client: format!("{host}:2") }
+    }
+
+    fn membership(nodes: &[(u64, &str)]) -> Membership {
+        let nodes: BTreeMap<u64, Member> = nodes.iter().map(|(id, host)| (*id, member(host))).collect();
+        Membership::new(vec![BTreeSet::from([1])], nodes).expect("a valid membership")
+    }
+
+    fn close_session() -> Stamped {
+        Stamped {
+            at: Timestamp(1_000),
+            actor: Actor { name: "shop-1".to_owned(), role: Role::Client },
+            request: Some(RequestId("r-1".to_owned())),
+            command: Command::CloseSession { session: SessionId(5) },
+        }
+    }
+
+    #[track_caller]
+    fn check_entry(stored: &str, payload: crate::raft::Payload) {
+        let entry = decode_entry(stored.as_bytes()).expect("readable");
+        assert_eq!(entry.payload, payload);
+        assert_eq!(String::from_utf8(encode_entry(&entry).expect("writable")).expect("text"), stored);
+    }
+
+    #[test]
+    fn entries_are_stored_as_ever() {
+        check_entry(BLANK, EntryPayload::Blank);
+        check_entry(COMMAND, EntryPayload::Normal(Proposed(close_session())));
+        check_entry(MEMBERSHIP, EntryPayload::Membership(membership(&[(1, "a"), (4, "b")])));
+    }
+
+    #[test]
+    fn votes_log_ids_and_snapshot_descriptions_are_stored_as_ever() {
+        let vote = Vote { leader_id: LeaderId { term: 3, node_id: 4 }, committed: true };
+        assert_eq!(encode_vote(&vote).expect("writable"), VOTE.as_bytes());
+        assert_eq!(decode_vote(VOTE.as_bytes()).expect("readable"), vote);
+        assert_eq!(encode_log_id(&log_id(7)).expect("writable"), LOG_ID.as_bytes());
+        assert_eq!(decode_log_id(LOG_ID.as_bytes()).expect("readable"), log_id(7));
+        let last_membership = StoredMembership::new(Some(log_id(9)), membership(&[(1, "a")]));
+        let meta = SnapshotMeta { last_log_id: Some(log_id(9)), last_membership };
+        assert_eq!(encode_snapshot_meta(&meta).expect("writable"), SNAPSHOT.as_bytes());
+        assert_eq!(decode_snapshot_meta(SNAPSHOT.as_bytes()).expect("readable"), meta);
+    }
+
+    #[test]
+    fn a_newer_format_is_told_from_a_damaged_record() {
+        for newer in [r#"{"format":2,"something":"else"}"#, r#"{"format":2,"term":3,"leader":4,"committed":true}"#]
+        {
+            let error = decode_vote(newer.as_bytes()).expect_err("newer").to_string();
+            assert!(error.contains("vote has format 2, this release reads formats up to 1"), "{error}");
+        }
+        let damaged = decode_vote(b"{").expect_err("damaged").to_string();
+        assert!(damaged.contains("vote cannot be read"), "{damaged}");
+    }
+
+    #[test]
+    fn fields_of_later_releases_are_passed_over() {
+        let extended = VOTE.replacen('{', r#"{"later":true,"#, 1);
+        assert!(decode_vote(extended.as_bytes()).is_ok());
+    }
 }
