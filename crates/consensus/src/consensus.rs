@@ -371,12 +371,14 @@ impl Inner {
         }
     }
 
-    /// Waits until the Raft group has news, and no longer than until `deadline`.
+    /// Waits until another leader or term is known, and no longer than until `deadline`.
     pub(crate) async fn wait_for_change(&self, deadline: Instant) {
         let Ok(running) = self.running() else { return };
-        let mut news = running.raft.server_metrics();
+        let before = running.look(|metrics| (metrics.current_leader, metrics.current_term));
+        let changed = |metrics: &Metrics| (metrics.current_leader, metrics.current_term) != before;
+        let patience = deadline.saturating_duration_since(Instant::now());
         // Both outcomes mean: look again.
-        let _ = tokio::time::timeout_at(deadline, news.changed()).await;
+        let _ = running.raft.wait(Some(patience)).metrics(changed, "another leader or term").await;
     }
 
     /// Fails for an agent that is no member, or not any more.

@@ -150,3 +150,36 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         self.store.purge_to(log_id.index, format::encode_log_id(&log_id)?).await.map_err(io::Error::other)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::raft::Proposed;
+    use lockstep_core::command::{Actor, Command, Role};
+    use lockstep_core::{Stamped, Timestamp};
+    use lockstep_storage::OpenOptions;
+    use openraft::impls::leader_id_adv::LeaderId;
+    use openraft::storage::RaftLogStorageExt;
+
+    fn entry(index: u64, reason_bytes: usize) -> Entry {
+        let command = Command::CancelChange { change: "change".to_owned(), reason: "x".repeat(reason_bytes) };
+        let actor = Actor { name: "operator".to_owned(), role: Role::Operator };
+        let stamped = Stamped { at: Timestamp(0), actor, request: None, command };
+        let log_id = LogId { leader_id: LeaderId { term: 1, node_id: 1 }, index };
+        Entry { log_id, payload: openraft::EntryPayload::Normal(Proposed(stamped)) }
+    }
+
+    #[tokio::test]
+    async fn entries_are_cut_to_what_fits_into_a_message() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let store = Store::open(directory.path(), OpenOptions::default()).expect("a new store");
+        let mut log = LogStore::new(store);
+        let entries = (0..8).map(|index| entry(index, 250 * 1024));
+        log.blocking_append(entries.collect::<Vec<_>>()).await.expect("appended");
+        let indexes: Vec<u64> = {
+            let entries = log.limited_get_log_entries(2, 8).await.expect("readable");
+            entries.iter().map(|entry| entry.log_id.index).collect()
+        };
+        assert_eq!(indexes, [2, 3, 4, 5]);
+    }
+}

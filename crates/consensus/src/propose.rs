@@ -11,6 +11,7 @@ use lockstep_proto::v1;
 use openraft::errors::ClientWriteError;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
@@ -43,7 +44,18 @@ pub(crate) enum Outcome {
 pub(crate) struct Queued {
     proposal: Proposal,
     bytes: Bytes,
+    claim: Claim,
     done: oneshot::Sender<Outcome>,
+}
+
+/// Who decides about a proposal: whoever claims it first. Either it is sent, or its caller gives up and knows that it never will be.
+#[derive(Clone, Default)]
+struct Claim(Arc<AtomicBool>);
+
+impl Claim {
+    fn first(&self) -> bool {
+        !self.0.swap(true, Ordering::SeqCst)
+    }
 }
 
 /// Proposes until the outcome is known, the time is up, or another try could do harm.
@@ -62,10 +74,10 @@ pub(crate) async fn propose(inner: &Arc<Inner>, proposal: Proposal) -> Result<Co
             Outcome::Unknown(reason) => return Err(Error::Unknown { reason }),
             Outcome::Stopped(reason) => return Err(Error::Stopped { reason }),
         }
+        inner.wait_for_change(deadline.min(Instant::now() + RETRY_PAUSE)).await;
         if Instant::now() >= deadline {
             return Err(give_up(inner, maybe_done));
         }
-        inner.wait_for_change(deadline.min(Instant::now() + RETRY_PAUSE)).await;
     }
 }
 
@@ -86,13 +98,15 @@ fn encode(proposal: &Proposal, limit_bytes: usize) -> Result<Bytes, Error> {
 
 async fn try_once(inner: &Inner, proposal: &Proposal, bytes: &Bytes, deadline: Instant) -> Outcome {
     let (done, outcome) = oneshot::channel();
-    let queued = Queued { proposal: proposal.clone(), bytes: bytes.clone(), done };
+    let claim = Claim::default();
+    let queued = Queued { proposal: proposal.clone(), bytes: bytes.clone(), claim: claim.clone(), done };
     match tokio::time::timeout_at(deadline, inner.proposals.send(queued)).await {
         Err(_) => return Outcome::NotProposed("too many proposals are waiting".to_owned()),
         Ok(Err(_)) => return Outcome::Stopped("shut down".to_owned()),
         Ok(Ok(())) => {}
     }
     match tokio::time::timeout_at(deadline, outcome).await {
+        Err(_) if claim.first() => Outcome::NotProposed("it was not sent in time".to_owned()),
         Err(_) => Outcome::Unknown("the leader did not commit it in time".to_owned()),
         Ok(Err(_)) => Outcome::Unknown("consensus stopped meanwhile".to_owned()),
         Ok(Ok(outcome)) => outcome,
@@ -137,8 +151,9 @@ async fn next_batch(queue: &mut mpsc::Receiver<Queued>, left_over: &mut Option<Q
     Some(batch)
 }
 
-async fn dispatch(inner: &Arc<Inner>, batch: Vec<Queued>) {
+async fn dispatch(inner: &Arc<Inner>, mut batch: Vec<Queued>) {
     let Ok(running) = inner.running() else { return };
+    batch.retain(|queued| queued.claim.first());
     let count = batch.len();
     let outcomes = match running.leader() {
         None => vec![Outcome::NotProposed("no leader is known".to_owned()); count],

@@ -123,3 +123,25 @@ async fn push_to_all(inner: &Inner, me: NodeId, sequence: u64, value: &serde_jso
     });
     futures_util::future::join_all(pushes).await;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_arrives_late_does_not_undo_what_is_newer() {
+        let soft = Soft::default();
+        soft.received(NodeId(1), 2, json!("newer"));
+        soft.received(NodeId(1), 1, json!("late"));
+        assert_eq!(soft.known_of(|_| true)[&NodeId(1)].1, json!("newer"));
+    }
+
+    #[test]
+    fn nodes_that_are_gone_are_forgotten() {
+        let soft = Soft::default();
+        soft.received(NodeId(1), 1, json!(1));
+        soft.received(NodeId(2), 1, json!(2));
+        assert!(soft.known_of(|node| node == NodeId(2)).keys().eq([&NodeId(2)]));
+    }
+}

@@ -85,3 +85,18 @@ async fn bootstrap_goes_on_where_it_was_interrupted_and_never_takes_over_other_d
     let outcome = outsider.propose(open_session("client")).await;
     assert!(matches!(outcome, Err(Error::NotMember)), "{outcome:?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_that_join_all_at_once_are_taken_in_one_after_the_other() {
+    let mut cluster = Cluster::of(1).await;
+    let via = cluster.agents[0].address.clone();
+    let mut joining = Vec::new();
+    for _ in 0..4 {
+        joining.push(cluster.add_agent().await.join(&via));
+    }
+    for joined in futures_util::future::join_all(joining).await {
+        joined.expect("joined");
+    }
+    cluster.settled(5).await;
+    cluster.equal_digests().await;
+}

@@ -94,3 +94,23 @@ async fn leadership_is_handed_over_on_request_and_on_shutdown() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn what_a_deposed_leader_may_have_written_is_repeated_only_under_a_request_id() {
+    let cluster = Cluster::of(3).await;
+    let old = &cluster.agents[cluster.leader().await];
+    let last_log = old.status().last_log.0;
+    old.consensus().cut_off(true);
+    let with_id = tokio::spawn(old.propose(open_session("with-id")));
+    let without_id = tokio::spawn(old.propose(crate::Proposal { request: None, ..open_session("without-id") }));
+    eventually("both are in its log", || old.status().last_log.0 >= last_log + 2).await;
+    let leads = |agent: &super::harness::Agent| agent.consensus().leadership().borrow().is_some();
+    eventually("another one leads", || cluster.agents.iter().any(|agent| leads(agent) && agent.id() != old.id()))
+        .await;
+    old.consensus().cut_off(false);
+    with_id.await.expect("no panic").expect("committed under the new leader").result.expect("accepted");
+    let error = without_id.await.expect("no panic").expect_err("nobody may guess");
+    assert!(matches!(error, Error::Unknown { .. }), "{error}");
+    cluster.equal_digests().await;
+    assert_eq!(old.sessions().into_iter().collect::<Vec<_>>(), [("with-id".to_owned(), 1)]);
+}
