@@ -233,8 +233,9 @@ impl Account {
     fn command(&self, program: &Path) -> Command {
         use std::os::unix::process::CommandExt as _;
         let mut command = Command::new(program);
-        // The server's language must not depend on ours, and its working directory must be one that it may enter.
-        command.env("LC_ALL", "C.UTF-8").current_dir("/").stdin(Stdio::null());
+        // The server's language must not depend on ours, and its working directory must be one that it may enter. A Ctrl-C at
+        // our terminal is for us to answer: the server stays until it is dropped.
+        command.env("LC_ALL", "C.UTF-8").current_dir("/").stdin(Stdio::null()).process_group(0);
         if let Some((user, group)) = self.ids {
             command.uid(user).gid(group);
         }
