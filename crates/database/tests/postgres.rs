@@ -307,3 +307,19 @@ async fn keys_of_many_types_go_through_text_without_loss() {
     execute(&stand.claimed().await, &forward(1, Action::Backfill(fill))).await.unwrap();
     assert_eq!(one_integer(&plain, "SELECT count(*) FROM things WHERE touched = 1").await, 300);
 }
+
+#[tokio::test]
+async fn an_assertion_with_a_side_effect_is_refused() {
+    let stand = stand().await;
+    let plain = stand.users(1).await;
+    plain.batch("CREATE SEQUENCE numbers").await.unwrap();
+    let database = stand.claimed().await;
+    let assertion = lockstep_core::step::Assertion {
+        name: "nothing".to_owned(),
+        violations_query: "SELECT id FROM users WHERE nextval('numbers') < 0".to_owned(),
+    };
+    // A rollback would not bring the number back.
+    let error = execute(&database, &forward(1, Action::Assert { assertions: vec![assertion] })).await.unwrap_err();
+    assert!(matches!(error, Error::ReadOnly { .. } | Error::Statement { .. }), "{error}");
+    assert_eq!(one_integer(&plain, "SELECT nextval('numbers')").await, 1);
+}
