@@ -102,7 +102,7 @@ impl Session {
         self.shared.id
     }
 
-    /// Begins a unit of work, such as a request or a job. Costs well under a microsecond and waits for nothing.
+    /// Begins a unit of work, such as a request or a job. Takes one short lock in memory, and waits for no answer.
     ///
     /// # Errors
     ///
