@@ -31,7 +31,7 @@ async fn one_change_through_all_phases(stage: &mut Stage) -> Result<()> {
     stage.follow(CHANGE, |change| change.status == Status::AwaitingApproval).await?;
     stage.say(&format!("lockstep change approve {CHANGE}"));
     stage.client.approve(CHANGE).await?;
-    let held = stage.follow(CHANGE, |change| waits_for(change, "shop/old")).await?;
+    let held = stage.follow(CHANGE, |change| waits_only_for(change, "shop/old")).await?;
     stage.say_why(&held);
     stage.say("the old release is taken out of service");
     stage.stop_app(Release::Old).await?;
@@ -44,7 +44,7 @@ async fn an_incompatible_change_is_blocked(stage: &mut Stage) -> Result<()> {
     let steps = "[[step]]\nname = 'drop name'\nphase = 'contract'\napproval = false\ntargets = ['users']\n\
                  execute = ['ALTER TABLE users DROP COLUMN name']\nirreversible = true\n";
     stage.submit(plan(stage, name, steps)?).await?;
-    let held = stage.follow(name, |change| waits_for(change, "shop/new")).await?;
+    let held = stage.follow(name, |change| waits_only_for(change, "shop/new")).await?;
     stage.say_why(&held);
     stage.say(&format!("lockstep change cancel {name}"));
     stage.client.cancel(name, "the release that understands it is not deployed").await?;
