@@ -202,6 +202,12 @@ impl Agent {
         self.life = Some(Life { runtime, consensus });
     }
 
+    /// Loses the data of an agent that is down.
+    pub(super) fn wipe(&self) {
+        assert!(self.life.is_none(), "only of an agent that is down");
+        std::fs::remove_dir_all(&self.directory).expect("its data");
+    }
+
     /// Ends the agent without a chance to say goodbye.
     pub(super) fn kill(&mut self) {
         let Life { runtime, consensus } = self.life.take().expect("a live agent");

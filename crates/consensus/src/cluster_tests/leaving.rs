@@ -1,4 +1,4 @@
-use super::harness::{Cluster, eventually, open_session, remove};
+use super::harness::{Cluster, SECRET, eventually, open_session, remove};
 use crate::Error;
 use std::collections::BTreeSet;
 
@@ -82,4 +82,44 @@ async fn seven_nodes_have_five_voters_and_a_dead_one_is_replaced() {
     let now: BTreeSet<_> = leader.status().voters;
     assert_eq!(now.difference(&status.voters).count(), 1);
     leader.propose(open_session("client")).await.expect("a quorum");
+}
+
+#[tokio::test]
+async fn of_two_nodes_one_can_leave_and_stop_as_soon_as_it_knows() {
+    let mut cluster = Cluster::of(2).await;
+    cluster.active().await;
+    let (leader, leaving) = (cluster.leader().await, cluster.follower().await);
+    cluster.agents[leader]
+        .propose(remove(&cluster.agents[leaving].name))
+        .await
+        .expect("committed")
+        .result
+        .expect("accepted");
+    learns_of_its_removal(&cluster, leaving).await;
+    // Its vote was needed to let it go: it must not have been told before.
+    cluster.agents[leaving].kill();
+    cluster.settled(1).await;
+    cluster.agents[leader].propose(open_session("client")).await.expect("one is a quorum of one");
+}
+
+#[tokio::test]
+async fn a_wiped_node_comes_back_under_a_new_id_only() {
+    let mut cluster = Cluster::of(3).await;
+    let wiped = cluster.follower().await;
+    let leader = cluster.leader().await;
+    let (old, via) = (cluster.agents[wiped].id(), cluster.agents[leader].address.clone());
+    cluster.agents[wiped].kill();
+    cluster.agents[wiped].wipe();
+    cluster.agents[wiped].restart().await;
+    let refused = cluster.agents[wiped].join(&via).await;
+    assert!(matches!(refused, Err(Error::Refused(_))), "{refused:?}");
+    let (candidate, via) = (cluster.agents[wiped].candidate(), vec![via]);
+    let joining =
+        move |consensus: crate::Consensus| async move { consensus.join(&via, candidate, SECRET, true).await };
+    let new = cluster.agents[wiped].run(joining).await.expect("joined in the place of the lost one");
+    assert!(Some(new) > old);
+    cluster.settled(3).await;
+    cluster.equal_digests().await;
+    let members = cluster.agents[leader].status().voters;
+    assert!(members.contains(&new) && !members.contains(&old.expect("it was a member")));
 }
