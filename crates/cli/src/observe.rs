@@ -13,6 +13,9 @@ use std::time::Duration;
 /// How long one agent may take to answer. Whoever looks at two in the morning waits for the slowest.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// How long the cluster may take to prove that it can decide. Longer than an election.
+const PROOF_TIMEOUT: Duration = Duration::from_secs(3);
+
 /// What all agents say together. The endpoints are asked first, then the members that they name.
 pub(crate) async fn status(context: &Context) -> Result<Status, Failure> {
     let options = context.options()?;
@@ -27,7 +30,28 @@ async fn observe(options: &Options) -> Result<Observation, Failure> {
     let mut answers = ask_all(options, options.endpoints.clone()).await;
     let others = unasked(&answers);
     answers.extend(ask_all(options, others).await);
-    Ok(Observation { asked_at, answers })
+    let quorum_problem = quorum_problem(options, &answers).await;
+    Ok(Observation { asked_at, answers, quorum_problem })
+}
+
+/// Why nothing can be decided now; `None` when it can. What agents say of their leader may be seconds old, so a read that only a
+/// leader with a majority can answer is the proof.
+async fn quorum_problem(options: &Options, answers: &[Answer]) -> Option<String> {
+    let reached: Vec<String> =
+        answers.iter().filter(|answer| answer.result.is_ok()).map(|answer| answer.endpoint.clone()).collect();
+    let knows_leader = |answer: &Answer| answer.result.as_ref().is_ok_and(|status| status.leader.is_some());
+    if !answers.iter().any(knows_leader) {
+        return Some("no agent that answers knows a leader".to_owned());
+    }
+    let options = Options { endpoints: reached, retry_timeout: PROOF_TIMEOUT, ..options.clone() };
+    let proof = async { Client::connect(options).await?.why().await };
+    match tokio::time::timeout(PROOF_TIMEOUT, proof).await {
+        Ok(Ok(_)) => None,
+        Ok(Err(error)) => Some(error.problem().message.clone()),
+        Err(_) => {
+            Some(format!("no leader proved within {} s that a majority follows it", PROOF_TIMEOUT.as_secs()))
+        }
+    }
 }
 
 async fn ask_all(options: &Options, endpoints: Vec<String>) -> Vec<Answer> {

@@ -4,15 +4,15 @@ use super::look::{Look, Tone};
 use super::time;
 use crate::view::{Freshness, Status, voters_heard};
 
-/// What must be read before anything else; empty while there is a quorum.
+/// What must be read before anything else; nothing while there is a quorum.
 pub(crate) fn banner(status: &Status, look: Look) -> Option<String> {
-    let is_stale = status.freshness == Freshness::Stale;
-    is_stale.then(|| {
-        look.paint(
-            Tone::Bad,
-            "NO QUORUM: nothing can be decided until a majority of the voters is back. What follows is STALE.",
-        )
-    })
+    let problem = status.quorum_problem.as_ref()?;
+    Some(look.paint(
+        Tone::Bad,
+        &format!(
+            "NO QUORUM: nothing can be decided until a majority of the voters is back ({problem}). What follows is STALE."
+        ),
+    ))
 }
 
 /// Who answered, as of which log index, and how far that can be trusted.
@@ -21,7 +21,10 @@ pub(crate) fn line(status: &Status, look: Look) -> String {
     let trust = match status.freshness {
         Freshness::Leader => {
             let (heard, voters) = voters_heard(&status.status);
-            look.paint(Tone::Good, &format!("the leader, which hears {heard} of {voters} voters"))
+            look.paint(
+                Tone::Good,
+                &format!("the leader, with a majority; {heard} of {voters} voters heard lately"),
+            )
         }
         Freshness::Follower => look.paint(Tone::Care, &format!("not the leader ({leader}), so a moment behind")),
         Freshness::Stale => look.paint(Tone::Bad, "STALE, what it knew last"),

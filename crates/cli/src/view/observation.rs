@@ -12,6 +12,8 @@ pub(crate) struct Observation {
     pub(crate) asked_at: Timestamp,
     /// One for each endpoint, in the order in which they were asked.
     pub(crate) answers: Vec<Answer>,
+    /// Why nothing can be decided now; `None` when a leader proved that it has a majority.
+    pub(crate) quorum_problem: Option<String>,
 }
 
 /// What came of asking one agent: its view, or why there is none.
@@ -40,6 +42,8 @@ pub(crate) struct Status {
     pub(crate) asked_at: Timestamp,
     /// How far `status` can be trusted.
     pub(crate) freshness: Freshness,
+    /// Why nothing can be decided now; `null` when it can.
+    pub(crate) quorum_problem: Option<String>,
     /// The endpoint whose answer `status` is.
     pub(crate) answered_by: String,
     /// As that agent sees it.
@@ -75,12 +79,22 @@ impl Observation {
         let (best, status) = self.answered().max_by_key(|(_, status)| trust(status))?;
         Some(Status {
             asked_at: self.asked_at,
-            freshness: freshness(status),
+            freshness: self.freshness(status),
+            quorum_problem: self.quorum_problem.clone(),
             answered_by: best.endpoint.clone(),
             status: status.clone(),
             agents: self.answers.iter().map(Agent::of).collect(),
             findings: findings::compare(status, &self.answered().map(|(_, status)| status).collect::<Vec<_>>()),
         })
+    }
+
+    /// The proof that there is a quorum counts for more than what an agent says of it: that may be seconds old.
+    fn freshness(&self, status: &ClusterStatus) -> Freshness {
+        match (&self.quorum_problem, freshness(status)) {
+            (Some(_), _) => Freshness::Stale,
+            (None, Freshness::Stale) => Freshness::Follower,
+            (None, freshness) => freshness,
+        }
     }
 
     /// The agents that did not answer, with why.
@@ -138,7 +152,7 @@ fn trust(status: &ClusterStatus) -> (Freshness, u64, LogIndex) {
     (freshness(status), status.term, status.revision)
 }
 
-/// Whether a leader with a majority stands behind the answer. A leader that hears no majority any more may not know yet that it
+/// Whether, by its own account, a leader with a majority stands behind the answer. A leader that hears no majority any more may not know yet that it
 /// is none.
 fn freshness(status: &ClusterStatus) -> Freshness {
     match status.leader {

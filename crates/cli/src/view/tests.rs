@@ -14,11 +14,15 @@ fn json_is_stable() {
     insta::assert_json_snapshot!("change", sample::change_view());
 }
 
-/// What all these answers say together.
+/// What all these answers say together, while there is a quorum.
 fn observe(statuses: impl IntoIterator<Item = ClusterStatus>) -> Status {
+    observation(statuses, None).status().unwrap()
+}
+
+fn observation(statuses: impl IntoIterator<Item = ClusterStatus>, quorum_problem: Option<String>) -> Observation {
     let answer =
         |status: ClusterStatus| Answer { endpoint: format!("agent-{}", status.this_node), result: Ok(status) };
-    Observation { asked_at: NOW, answers: statuses.into_iter().map(answer).collect() }.status().unwrap()
+    Observation { asked_at: NOW, answers: statuses.into_iter().map(answer).collect(), quorum_problem }
 }
 
 /// The view of another agent of the sample cluster.
@@ -46,11 +50,11 @@ fn the_most_trustworthy_answer_is_shown() {
     for (statuses, expected_node, expected) in [
         (vec![seen_by(2, Some(1), 3, 1_300), leading(1, 3, 2)], "shard-a", Freshness::Leader),
         (vec![seen_by(2, Some(1), 3, 1_300), seen_by(3, Some(1), 3, 1_200)], "shard-b", Freshness::Follower),
-        (vec![seen_by(2, None, 4, 1_300), seen_by(3, None, 4, 1_400)], "shard-c", Freshness::Stale),
+        // During an election: the proof came after the answers.
+        (vec![seen_by(2, None, 4, 1_300), seen_by(3, None, 4, 1_400)], "shard-c", Freshness::Follower),
         // Cut off from the others, a leader may not know yet that there is a new one.
         (vec![leading(1, 3, 0), leading(2, 4, 1)], "shard-b", Freshness::Leader),
         (vec![leading(1, 3, 0), seen_by(3, Some(2), 4, 900)], "shard-c", Freshness::Follower),
-        (vec![leading(1, 3, 0)], "shard-a", Freshness::Stale),
     ] {
         let status = observe(statuses);
         assert_eq!((status.answered_by_node(), status.freshness), (expected_node, expected));
@@ -58,9 +62,18 @@ fn the_most_trustworthy_answer_is_shown() {
 }
 
 #[test]
+fn without_the_proof_of_a_quorum_every_answer_is_stale() {
+    for statuses in [vec![leading(1, 3, 2)], vec![seen_by(2, Some(1), 3, 1_300)], vec![seen_by(2, None, 4, 1_300)]]
+    {
+        let status = observation(statuses, Some("cut off".to_owned())).status().unwrap();
+        assert_eq!((status.freshness, status.quorum_problem.as_deref()), (Freshness::Stale, Some("cut off")));
+    }
+}
+
+#[test]
 fn nobody_answers_nothing() {
     let silent = Answer { endpoint: "a:1".to_owned(), result: Err("refused".to_owned()) };
-    let observation = Observation { asked_at: NOW, answers: vec![silent] };
+    let observation = Observation { asked_at: NOW, answers: vec![silent], quorum_problem: None };
     assert_eq!(observation.status(), None);
     assert_eq!(observation.silent().collect::<Vec<_>>(), [("a:1", "refused")]);
 }

@@ -16,6 +16,8 @@ pub(crate) struct Why {
     pub(crate) answered_by_node: String,
     /// How far that can be trusted.
     pub(crate) freshness: Freshness,
+    /// Why nothing can be decided now; `null` when it can.
+    pub(crate) quorum_problem: Option<String>,
     /// Log index up to which it had applied.
     pub(crate) revision: LogIndex,
     /// `null` when nothing waits.
@@ -47,6 +49,7 @@ impl Why {
             answered_by: status.answered_by.clone(),
             answered_by_node: status.answered_by_node().to_owned(),
             freshness: status.freshness,
+            quorum_problem: status.quorum_problem.clone(),
             revision: status.status.revision,
             gate: status.gate().cloned(),
             progress: status.status.members.iter().filter_map(|member| member.progress.clone()).collect(),

@@ -177,9 +177,10 @@ pub(crate) fn gate() -> Gate {
 }
 
 fn status_of(status: ClusterStatus, others: Vec<Answer>) -> Status {
+    let quorum_problem = status.leader.is_none().then(|| "no agent that answers knows a leader".to_owned());
     let mut answers = vec![Answer { endpoint: "127.0.0.1:7400".to_owned(), result: Ok(status) }];
     answers.extend(others);
-    Observation { asked_at: NOW, answers }.status().unwrap()
+    Observation { asked_at: NOW, answers, quorum_problem }.status().unwrap()
 }
 
 /// Nothing is to be done.
