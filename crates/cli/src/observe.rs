@@ -3,7 +3,7 @@
 use crate::context::{Context, now};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::view::{Answer, Observation, Status};
+use crate::view::{Answer, Observation, Status, bare};
 use futures_util::future::join_all;
 use lockstep_client::{Client, Options, view::ClusterStatus};
 use lockstep_core::NodeId;
@@ -92,10 +92,6 @@ fn unasked(answers: &[Answer]) -> Vec<String> {
         .filter(|address| !asked.contains(bare(address)))
         .collect();
     addresses.into_iter().map(str::to_owned).collect()
-}
-
-fn bare(endpoint: &str) -> &str {
-    endpoint.trim().trim_start_matches("http://").trim_end_matches('/')
 }
 
 fn nobody(observation: &Observation) -> Failure {

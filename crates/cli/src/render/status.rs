@@ -14,7 +14,7 @@ pub(crate) fn status(view: &Status, look: Look) -> String {
     parts.extend([headline(cluster, look), answered::line(view, look)]);
     parts.extend(answered::silent(view, look));
     parts.push(String::new());
-    parts.push(members(&cluster.members, look));
+    parts.push(table(&cluster.members, |member| view.is_silent(member), look));
     parts.push(String::new());
     parts.push(agreement(cluster, look));
     parts.push(format!("sessions: {}; versions in use differ by {}", cluster.sessions, spread(cluster, look)));
@@ -41,20 +41,25 @@ fn headline(cluster: &ClusterStatus, look: Look) -> String {
     )
 }
 
-/// The table of members.
+/// The table of members, as the answering agent knows them.
 pub(crate) fn members(members: &[Member], look: Look) -> String {
+    table(members, |_| false, look)
+}
+
+fn table(members: &[Member], is_silent: impl Fn(&Member) -> bool, look: Look) -> String {
     let mut table =
         look.table(&["NODE", "STATE", "VERSION", "SCHEMA", "RAFT", "HEALTH", "SEEN", "CLIENT ADDRESS", "DOING"]);
     for member in members {
-        table.add_row(row(member));
+        // What was just tried counts for more than what the answering agent heard some seconds ago.
+        let health = if is_silent(member) { (Tone::Bad, "NO ANSWER".to_owned()) } else { health(member) };
+        table.add_row(row(member, health));
     }
     finish(table)
 }
 
-fn row(member: &Member) -> Vec<Cell> {
+fn row(member: &Member, (health_tone, health): (Tone, String)) -> Vec<Cell> {
     let node = &member.node;
     let (state_tone, state) = state(&node.status);
-    let (health_tone, health) = health(member);
     let seen = member.last_seen_age_ms.map_or("-".to_owned(), |ms| format!("{} ago", time::duration(ms)));
     let doing = member.progress.as_ref().map_or("-".to_owned(), progress::work);
     vec![

@@ -4,6 +4,7 @@ use super::gate;
 use super::look::{Look, Tone};
 use super::{answered, progress};
 use crate::view::Status;
+use lockstep_core::holdout::Subject;
 use lockstep_proto::view::Progress;
 
 /// What the next move waits for, who said so, and who could not be asked.
@@ -19,8 +20,7 @@ pub(crate) fn why(status: &Status, look: Look) -> String {
             parts.push(gate::holdouts(&waiting.gate.holdouts, look, now));
         }
     }
-    let working: Vec<&Progress> =
-        status.status.members.iter().filter_map(|member| member.progress.as_ref()).collect();
+    let working = working(status);
     if !working.is_empty() {
         parts.push(String::new());
         parts.extend(working.into_iter().map(|progress| format!("at work: {}", progress::line(progress))));
@@ -29,4 +29,13 @@ pub(crate) fn why(status: &Status, look: Look) -> String {
     parts.push(answered::line(status, look));
     parts.extend(answered::silent(status, look));
     parts.join("\n")
+}
+
+/// Long work of nodes that are no holdouts: the reasons of holdouts tell already what they do.
+fn working(status: &Status) -> Vec<&Progress> {
+    let holdouts = status.gate().map(|gate| gate.gate.holdouts.as_slice()).unwrap_or_default();
+    let is_named =
+        |report: &&Progress| holdouts.iter().any(|holdout| holdout.subject == Subject::Node(report.node));
+    let reports = status.status.members.iter().filter_map(|member| member.progress.as_ref());
+    reports.filter(|report| !is_named(report)).collect()
 }

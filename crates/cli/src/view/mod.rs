@@ -7,7 +7,7 @@ mod plan;
 mod why;
 
 pub(crate) use findings::schema_groups;
-pub(crate) use observation::{Answer, Freshness, Observation, Status, voters_heard};
+pub(crate) use observation::{Answer, Freshness, Observation, Status, bare, voters_heard};
 pub(crate) use plan::{ClusterCheck, Plan};
 pub(crate) use why::Why;
 

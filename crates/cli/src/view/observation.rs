@@ -2,7 +2,7 @@
 
 use super::findings;
 use lockstep_core::{LogIndex, Timestamp};
-use lockstep_proto::view::{ClusterStatus, Gate, Health, RaftRole, Warning};
+use lockstep_proto::view::{ClusterStatus, Gate, Health, Member, RaftRole, Warning};
 use serde::Serialize;
 
 /// The answers of all agents that were asked, at one time.
@@ -136,6 +136,12 @@ impl Status {
         self.status.members.iter().find(|member| member.node.id == leader).map(|member| member.node.name.as_str())
     }
 
+    /// True when the member's agent was asked at its client address and did not answer.
+    pub(crate) fn is_silent(&self, member: &Member) -> bool {
+        let address = &member.node.addresses.client;
+        self.agents.iter().any(|agent| agent.error.is_some() && bare(&agent.endpoint) == address)
+    }
+
     /// What the next move waits for, as of this status.
     pub(crate) fn gate(&self) -> Option<&Gate> {
         self.status.gate.as_ref()
@@ -171,4 +177,9 @@ pub(crate) fn voters_heard(status: &ClusterStatus) -> (usize, usize) {
     let is_heard = |health| matches!(health, Health::Healthy | Health::Degraded);
     let heard = voters().filter(|member| member.node.id == status.this_node || is_heard(member.health));
     (heard.count(), voters().count())
+}
+
+/// An endpoint as agents tell their addresses: `host:port`.
+pub(crate) fn bare(endpoint: &str) -> &str {
+    endpoint.trim().trim_start_matches("http://").trim_end_matches('/')
 }

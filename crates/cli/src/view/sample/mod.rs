@@ -192,7 +192,7 @@ pub(crate) fn quiet() -> Status {
 pub(crate) fn waiting() -> Status {
     let mut status = cluster();
     status.gate = Some(gate());
-    status.members[1].progress = Some(progress());
+    status.members[2].progress = Some(Progress { node: NodeId(3), node_name: "shard-c".to_owned(), ..progress() });
     status_of(status, Vec::new())
 }
 
