@@ -2,7 +2,8 @@
 //!
 //! A key has one name everywhere: `database.dsn` in the file is the environment variable `LOCKSTEP_DATABASE_DSN`. Flags win over
 //! environment, environment over file, file over default. Secrets have a second key with `_file` at the end, which names a file
-//! that holds the secret. Relative paths in any source are relative to the directory of the configuration file.
+//! that holds the secret. `data_dir` and these file names are relative to the directory of the configuration file, whatever source
+//! they come from; a data source name is taken as it stands.
 //!
 //! Reading is by hand instead of by derive: so that every error can name the key *and* the line, variable or flag.
 
@@ -15,6 +16,8 @@ mod print;
 mod reader;
 mod secret;
 mod sources;
+#[cfg(test)]
+mod tests;
 
 pub use error::{Error, Origin};
 pub use secret::Secret;
@@ -59,7 +62,8 @@ pub struct Listen {
     pub peer: SocketAddr,
 }
 
-/// How others reach the agent, each `host:port`.
+/// How others reach the agent, each `host:port`. May change from one start to the next, one agent at a time: a majority of the
+/// others has to be there to take note. Host names spare everybody that.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Advertise {
     /// `advertise.client`. Default: where it listens. Needed when it listens on all interfaces.

@@ -27,7 +27,7 @@ impl Config {
     }
 
     /// Every key with its value; `None` for what is not set.
-    fn settings(&self) -> Vec<(&'static str, Option<Value>)> {
+    pub(super) fn settings(&self) -> Vec<(&'static str, Option<Value>)> {
         let (cluster, raft) = (&self.cluster, &self.raft);
         vec![
             ("name", text(&self.name)),

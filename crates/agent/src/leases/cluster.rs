@@ -24,7 +24,8 @@ pub(crate) trait Cluster: Send + Sync + 'static {
     fn session(&self, session: SessionId) -> Option<Facts>;
     /// Succeeds when nobody else led at the time of the call.
     async fn confirm_leadership(&self) -> Result<(), Error>;
-    async fn expire(&self, session: SessionId, renew_counter: u64) -> Result<Committed, Error>;
+    /// Proposes the end of a lease that ran out in this term of this agent; in no other, because a later leader grants anew.
+    async fn expire(&self, term: u64, session: SessionId, renew_counter: u64) -> Result<Committed, Error>;
 }
 
 /// The live sessions of a state, each with its TTL.
@@ -71,9 +72,9 @@ impl Cluster for Agreed {
         self.consensus.confirm_leadership().await.map(|_| ())
     }
 
-    async fn expire(&self, session: SessionId, renew_counter: u64) -> Result<Committed, Error> {
+    async fn expire(&self, term: u64, session: SessionId, renew_counter: u64) -> Result<Committed, Error> {
         let actor = Actor { name: format!("node {}", self.node_name), role: Role::Agent };
         let command = Command::ExpireSession { session, renew_counter };
-        self.consensus.propose(Proposal { request: None, actor, command }).await
+        self.consensus.propose_in_term(term, Proposal { request: None, actor, command }).await
     }
 }

@@ -53,7 +53,7 @@ async fn lead(shared: &Shared, term: u64, leadership: &mut watch::Receiver<Leade
             event = events.recv() => follow(shared, event),
             () = until(next_look) => {
                 for session in take_due(shared) {
-                    expiries.push(expire(shared, session));
+                    expiries.push(expire(shared, term, session));
                 }
             }
             Some((session, outcome)) = expiries.next() => settle(shared, session, &outcome),
@@ -126,10 +126,10 @@ fn catch_up(shared: &Shared) {
 }
 
 /// Proposes the end of a lease until the cluster has decided. Dropped when the term ends: the next leader grants a TTL anyway.
-async fn expire(shared: &Shared, session: SessionId) -> (SessionId, Outcome) {
+async fn expire(shared: &Shared, term: u64, session: SessionId) -> (SessionId, Outcome) {
     loop {
         let Some(facts) = shared.cluster.session(session) else { return (session, Outcome::Gone) };
-        match shared.cluster.expire(session, facts.renew_counter).await {
+        match shared.cluster.expire(term, session, facts.renew_counter).await {
             Ok(committed) => match committed.result {
                 Ok(_) => {
                     tracing::info!(%session, log_index = %committed.index, "session expired");

@@ -5,6 +5,8 @@
 //! * A leader lets a lease run out one TTL, plus the margin, after it *received* that renewal: later.
 //! * A renewal is answered only after a round of heartbeats that began after its receipt: whoever answers was the leader at that
 //!   moment. A later leader grants every session one full TTL from its own beginning: later still.
+//! * The end of a lease is proposed in the term in which it ran out, or not at all: a leader that was paused and deposed cannot end
+//!   leases that its successor renewed.
 //! * Once a lease has run out and the cluster is being told, renewals wait for the outcome: nobody is told "go on" and forgotten.
 //!
 //! Deliberately absent: what an expiry means for the step in flight; that is decided at apply.

@@ -95,9 +95,12 @@ impl Cluster for World {
         if *self.is_confirmed.borrow() { Ok(()) } else { Err(Error::NotLeader { leader: None }) }
     }
 
-    async fn expire(&self, session: SessionId, renew_counter: u64) -> Result<Committed, Error> {
+    async fn expire(&self, term: u64, session: SessionId, renew_counter: u64) -> Result<Committed, Error> {
         self.expiry_proposed.notify_one();
         let _ = self.may_expire.subscribe().wait_for(|may| *may).await;
+        if *self.leadership.borrow() != Some(term) {
+            return Err(Error::NotLeader { leader: None });
+        }
         Ok(self.apply(Role::Agent, Command::ExpireSession { session, renew_counter }))
     }
 }
@@ -267,4 +270,18 @@ async fn a_renewal_that_waits_is_told_when_the_term_ends() {
     world.leadership.send_replace(None);
     let answer = renewal.await.unwrap();
     assert!(matches!(answer, Err(NotRenewed::Consensus(Error::NotLeader { .. }))), "{answer:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leader_that_was_paused_and_deposed_ends_no_lease() {
+    let (world, leases, session) = leader().await;
+    world.may_expire.send_replace(false);
+    advance(RUN_OUT).await;
+    world.expiry_proposed.notified().await;
+    // Another agent led meanwhile, and renewed; this one leads again before it has noticed anything.
+    world.leadership.send_replace(Some(3));
+    world.may_expire.send_replace(true);
+    settle().await;
+    assert!(world.is_live(session), "the expiry of an older term took effect");
+    until(|| leases.remaining(session).is_some_and(|remaining| remaining > TTL)).await;
 }

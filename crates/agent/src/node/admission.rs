@@ -33,6 +33,7 @@ pub(super) async fn admit(
             let token = identity::join_token(config)?;
             let candidate = candidate(config, database, addresses, &token.cluster_id).await?;
             consensus.join(&config.cluster.join, candidate, &token.secret, config.cluster.replace).await?;
+            see_oneself(config, consensus).await;
         }
         Some(identity) if is_half_made(consensus) => {
             let candidate = candidate(config, database, addresses, &identity.cluster_id).await?;
@@ -41,6 +42,16 @@ pub(super) async fn admit(
         Some(_) => {}
     }
     consensus.identity().ok_or_else(|| lockstep_consensus::Error::NotMember.into())
+}
+
+/// A new member serves once its own state shows it: before, it would tell callers that there is no cluster.
+async fn see_oneself(config: &Config, consensus: &Consensus) {
+    let mut applied = consensus.applied();
+    let is_there = || consensus.with_state(|state| state.node_named(&config.name).is_some());
+    let seen = async { while !is_there() && applied.changed().await.is_ok() {} };
+    if tokio::time::timeout(config.raft.join_timeout, seen).await.is_err() {
+        tracing::warn!("joined, and nothing of the cluster's state has come yet; serving without");
+    }
 }
 
 /// True when this is the first agent of a cluster and was interrupted before it had made it: alone in its group, and with a log

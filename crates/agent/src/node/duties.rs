@@ -49,31 +49,31 @@ impl Reporter for Surroundings {
 /// Before the cluster is told again where this agent is.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
-/// Tells the cluster, if need be, that this agent is at other addresses than before. Returns once the cluster knows.
-pub(super) async fn announce_addresses(around: &Surroundings, node: NodeId, addresses: &Addresses) {
+/// Keeps what the cluster believes of this agent's addresses right, for as long as the agent runs.
+pub(super) async fn announce_addresses(consensus: &Consensus, node: NodeId, addresses: &Addresses) {
+    let mut applied = consensus.applied();
     loop {
-        match try_to_announce(around, node, addresses).await {
-            Ok(()) => return,
-            Err(error) => tracing::warn!(%node, %error, "the cluster does not know yet where this agent is"),
+        applied.mark_unchanged();
+        let known = consensus.with_state(|state| state.nodes().get(&node).map(|node| node.addresses.clone()));
+        // A node that is not there has been removed, or its state has not been read back yet: both end by another entry.
+        if known.is_none_or(|known| known == *addresses) {
+            if applied.changed().await.is_err() {
+                return;
+            }
+            continue;
         }
-        tokio::time::sleep(RETRY_PAUSE).await;
+        match consensus.move_to(addresses.clone()).await {
+            Ok(committed) => {
+                tracing::info!(%node, peer = addresses.peer, client = addresses.client, "this agent has moved");
+                // The answer may be here before the entry is.
+                let _ = consensus.wait_applied(committed.index).await;
+            }
+            Err(error) => {
+                tracing::warn!(%node, %error, "the cluster does not know yet where this agent is");
+                tokio::time::sleep(RETRY_PAUSE).await;
+            }
+        }
     }
-}
-
-async fn try_to_announce(
-    around: &Surroundings,
-    node: NodeId,
-    addresses: &Addresses,
-) -> Result<(), lockstep_consensus::Error> {
-    around.consensus.read_barrier().await?;
-    let known = around.consensus.with_state(|state| state.nodes().get(&node).map(|node| node.addresses.clone()));
-    // A node that is not there has been removed; that is told elsewhere.
-    if known.is_none_or(|known| known == *addresses) {
-        return Ok(());
-    }
-    let committed = around.propose(Command::MoveNode { node, addresses: addresses.clone() }).await?;
-    tracing::info!(%node, peer = addresses.peer, client = addresses.client, "this agent has moved");
-    committed.result.map(|_| ()).map_err(Into::into)
 }
 
 /// Waits until the state tells that the configured engine is not the cluster's. Does not return when it is.

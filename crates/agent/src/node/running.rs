@@ -7,7 +7,7 @@ use crate::leases::{Agreed, Leases};
 use crate::service::{Context, Hub, server};
 use crate::soft::Teller;
 use crate::{Config, Error};
-use lockstep_consensus::{Consensus, SystemClock};
+use lockstep_consensus::{Clock, Consensus, SystemClock};
 use lockstep_core::NodeId;
 use lockstep_core::node::Addresses;
 use lockstep_database::{Database, Owner};
@@ -47,11 +47,19 @@ impl Agent {
     ///
     /// [`Error`]; nothing stays open.
     pub async fn start(config: Config) -> Result<Self, Error> {
+        Self::start_with_clock(config, Arc::new(SystemClock::default())).await
+    }
+
+    /// As [`Agent::start`], with another clock than the machine's: for tests of clocks that jump.
+    ///
+    /// # Errors
+    ///
+    /// As [`Agent::start`].
+    pub async fn start_with_clock(config: Config, clock: Arc<dyn Clock>) -> Result<Self, Error> {
         let store = identity::open(&config).await?;
         let ports = Ports::take(&config).await?;
         let addresses = config.advertised(ports.client_address, ports.peer_address)?;
         let database = lockstep_database::connect(config.database.engine, config.database.dsn.reveal())?;
-        let clock = Arc::new(SystemClock::default());
         let consensus = Consensus::start(settings(&config), store.clone(), ports.peer, clock).await?;
         let identity = match admission::admit(&config, &store, &consensus, &database, &addresses).await {
             Ok(identity) => identity,
@@ -148,14 +156,18 @@ impl Agent {
         if !self.reconciler.is_finished() {
             let _ = (&mut self.reconciler).await;
         }
+        // Watches have been told to end; a client that holds its connection all the same cannot hold up the rest.
         if !self.server.is_finished() {
-            let _ = (&mut self.server).await;
+            let _ = timeout(CALLS_END_WITHIN, &mut self.server).await;
         }
         if let Err(error) = self.consensus.shutdown().await {
             tracing::warn!(%error, "consensus had stopped before");
         }
     }
 }
+
+/// How long open calls may hold up an orderly stop.
+const CALLS_END_WITHIN: Duration = Duration::from_secs(2);
 
 /// Waits until consensus has failed; it never recovers by itself.
 async fn stopped(consensus: &Consensus) -> Error {
@@ -212,7 +224,7 @@ impl Parts {
         let server = tokio::spawn(server::serve(Arc::new(context), listener, call_timeout));
         let reconciler = reconciler(&identity, database, &around, &consensus);
         let reconciler = tokio::spawn(reconciler.run(stop_work.clone()));
-        let others = background(&identity, &addresses, &consensus, leases, hub, around);
+        let others = background(&identity, &addresses, &consensus, leases, hub);
         Agent {
             identity,
             addresses,
@@ -258,13 +270,12 @@ fn background(
     consensus: &Consensus,
     leases: Leases,
     hub: Arc<Hub>,
-    around: Arc<Surroundings>,
 ) -> Vec<JoinHandle<()>> {
     let (node, addresses) = (NodeId(identity.node_id), addresses.clone());
-    let for_hub = consensus.clone();
+    let (for_hub, for_addresses) = (consensus.clone(), consensus.clone());
     vec![
         tokio::spawn(async move { leases.keep().await }),
         tokio::spawn(async move { hub.run(&for_hub).await }),
-        tokio::spawn(async move { duties::announce_addresses(&around, node, &addresses).await }),
+        tokio::spawn(async move { duties::announce_addresses(&for_addresses, node, &addresses).await }),
     ]
 }

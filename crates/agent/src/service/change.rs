@@ -183,11 +183,11 @@ impl ChangeService for Changes {
     }
 }
 
-fn look_at(context: &Context, name: &str) -> Result<Look<lockstep_proto::view::Change>, Status> {
+fn look_at(context: &Context, name: &str) -> Result<Option<Look<lockstep_proto::view::Change>>, Status> {
     let found = context.look(|state, around| view::change::change(state, name, around));
     let mut view = found.ok_or_else(|| unknown_change(name))?;
     let revision = std::mem::take(&mut view.revision);
     view.progress.iter_mut().for_each(|progress| progress.age_ms = 0);
     let parts = view.gate.as_ref().map_or(0, |gate| gate.gate.holdouts.len()) + view.session_titles.len();
-    Ok(Look { revision, is_final: view.status.is_final(), parts, view })
+    Ok(Some(Look { revision, is_final: view.status.is_final(), parts, view }))
 }

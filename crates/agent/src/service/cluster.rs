@@ -137,11 +137,12 @@ fn check_secret(secret: &str) -> Result<(), Status> {
 }
 
 /// Ages are left out of what is compared, or the status would move all the time. The digest moves with the revision.
-fn look_at(context: &Context) -> Result<Look<ClusterStatus>, Status> {
+fn look_at(context: &Context) -> Result<Option<Look<ClusterStatus>>, Status> {
     const PARTS_OF_A_STATUS: usize = 1_000;
     let digest = |state: &State| context.digest(state);
     let found = context.look(|state, around| view::cluster::status(state, around, digest));
-    let mut view = found.ok_or_else(no_cluster)?;
+    // An agent that has just joined or started has not read its state yet.
+    let Some(mut view) = found else { return Ok(None) };
     let revision = std::mem::take(&mut view.revision);
     for member in &mut view.members {
         member.last_seen_age_ms = member.last_seen_age_ms.map(|age_ms| age_ms / 10_000 * 10_000);
@@ -150,5 +151,5 @@ fn look_at(context: &Context) -> Result<Look<ClusterStatus>, Status> {
         }
     }
     let parts = PARTS_OF_A_STATUS + view.gate.as_ref().map_or(0, |gate| gate.gate.holdouts.len());
-    Ok(Look { revision, is_final: false, parts, view })
+    Ok(Some(Look { revision, is_final: false, parts, view }))
 }

@@ -45,11 +45,12 @@ pub(super) struct Watch<View, Take, Show> {
 impl<View, Take, Show, Message> Watch<View, Take, Show>
 where
     View: Clone + PartialEq + Send + Sync + 'static,
-    Take: Fn(&Context) -> Result<Look<View>, Status> + Send + Sync + 'static,
+    Take: Fn(&Context) -> Result<Option<Look<View>>, Status> + Send + Sync + 'static,
     Show: Fn(View, LogIndex) -> Message + Send + Sync + 'static,
     Message: Send + 'static,
 {
-    /// A stream of what `take` finds (with its revision left out of the view) as `show` makes a message of it.
+    /// A stream of what `take` finds (with its revision left out of the view) as `show` makes a message of it. While there is
+    /// nothing, it waits.
     pub(super) fn stream(
         context: &Arc<Context>,
         after: LogIndex,
@@ -90,16 +91,18 @@ where
         Some(found.map(|look| (self.show)(look.view, look.revision)))
     }
 
+    fn is_news(&self, look: &Look<View>) -> bool {
+        let is_newer = look.revision > self.after || self.last.is_some();
+        is_newer && self.last.as_ref() != Some(&look.view)
+    }
+
     /// Waits for something that was not sent yet.
     async fn find(&mut self) -> Result<Look<View>, Status> {
         loop {
             sleep_until(self.not_before).await;
             self.applied.mark_unchanged();
             self.soft.mark_unchanged();
-            let look = (self.take)(&self.context)?;
-            let is_news = self.last.as_ref() != Some(&look.view);
-            let is_newer = look.revision > self.after || self.last.is_some();
-            if is_newer && is_news {
+            if let Some(look) = (self.take)(&self.context)?.filter(|look| self.is_news(look)) {
                 self.not_before = Instant::now() + pause(look.parts);
                 self.last = Some(look.view.clone());
                 return Ok(look);

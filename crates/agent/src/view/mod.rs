@@ -8,6 +8,8 @@ pub(crate) mod gate;
 pub(crate) mod member;
 pub(crate) mod progress;
 pub(crate) mod session;
+#[cfg(test)]
+mod tests;
 pub(crate) mod version;
 
 use crate::leases::Leases;
