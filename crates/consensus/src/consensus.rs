@@ -11,8 +11,10 @@ use crate::propose::{self, Queued};
 use crate::raft::{Metrics, Raft};
 use crate::soft::{self, Soft, SoftState};
 use crate::status::{self, Status};
-use crate::{Committed, Config, Error, Events, Proposal, join, read, reconcile, service, watchdog};
-use lockstep_core::node::Candidate;
+use crate::{
+    Committed, Config, Error, Events, Proposal, in_term, join, moving, read, reconcile, service, watchdog,
+};
+use lockstep_core::node::{Addresses, Candidate};
 use lockstep_core::{LogIndex, NodeId, State};
 use lockstep_storage::{Identity, Store};
 use openraft::Instant as _;
@@ -184,6 +186,27 @@ impl Consensus {
     /// request id may be repeated. [`Error::TooLarge`], [`Error::NotMember`], [`Error::Removed`], [`Error::Stopped`].
     pub async fn propose(&self, proposal: Proposal) -> Result<Committed, Error> {
         self.inner.propose(proposal).await
+    }
+
+    /// Proposes a command that may enter the log only in this term and only through this agent; it is never forwarded or repeated.
+    /// For what only the leader of that term can know, such as a lease that ran out.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotLeader`] when this agent does not lead in that term (any more): not proposed. [`Error::Unknown`]: it may take
+    /// effect, but only before anything that a later leader does. [`Error::NotMember`], [`Error::Removed`], [`Error::Stopped`].
+    pub async fn propose_in_term(&self, term: u64, proposal: Proposal) -> Result<Committed, Error> {
+        in_term::propose(&self.inner, term, proposal).await
+    }
+
+    /// Tells the cluster that this agent is at other addresses than before. Works also while the leader, which knows only the old
+    /// ones, cannot reach it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoQuorum`] when no leader could be asked, retryable; as [`Consensus::propose`] otherwise.
+    pub async fn move_to(&self, addresses: Addresses) -> Result<Committed, Error> {
+        moving::move_to(&self.inner, addresses).await
     }
 
     /// Waits until this agent's state shows everything that was committed anywhere before the call. Many callers share one

@@ -88,7 +88,7 @@ fn give_up(inner: &Inner, maybe_done: Option<String>) -> Error {
     }
 }
 
-fn encode(proposal: &Proposal, limit_bytes: usize) -> Result<Bytes, Error> {
+pub(crate) fn encode(proposal: &Proposal, limit_bytes: usize) -> Result<Bytes, Error> {
     let bytes = serde_json::to_vec(proposal).map_err(Error::stopped)?;
     if bytes.len() > limit_bytes {
         return Err(Error::TooLarge { size_bytes: bytes.len(), limit_bytes });
@@ -218,7 +218,7 @@ fn lost() -> Outcome {
     Outcome::Unknown("the answer was lost".to_owned())
 }
 
-async fn forward(inner: &Inner, leader: u64, proposals: Vec<Bytes>) -> Vec<Outcome> {
+pub(crate) async fn forward(inner: &Inner, leader: u64, proposals: Vec<Bytes>) -> Vec<Outcome> {
     let count = proposals.len();
     let Some(address) = inner.peer_address(leader) else {
         return vec![Outcome::NotProposed(format!("the address of the leader, node {leader}, is unknown")); count];
