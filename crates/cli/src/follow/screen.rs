@@ -52,6 +52,8 @@ impl Screen {
         if let Self::Bars(bars) = self {
             // Nothing to be done when a terminal cannot be cleared.
             let _ = bars.all.clear();
+            // Bars draw themselves once more when they are dropped, below what is said meanwhile.
+            bars.all.set_draw_target(ProgressDrawTarget::hidden());
         }
     }
 }

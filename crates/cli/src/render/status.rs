@@ -7,6 +7,9 @@ use comfy_table::Cell;
 use lockstep_core::node;
 use lockstep_proto::view::{ClusterStatus, Health, Member, Warning};
 
+/// Characters of a node's health in a table of nodes; more would push the rest off the screen.
+const HEALTH_CHARS_MAX: usize = 50;
+
 /// The whole screen.
 pub(crate) fn status(view: &Status, look: Look) -> String {
     let cluster = &view.status;
@@ -51,7 +54,7 @@ fn table(members: &[Member], is_silent: impl Fn(&Member) -> bool, look: Look) ->
         look.table(&["NODE", "STATE", "VERSION", "SCHEMA", "RAFT", "HEALTH", "SEEN", "CLIENT ADDRESS", "DOING"]);
     for member in members {
         // What was just tried counts for more than what the answering agent heard some seconds ago.
-        let health = if is_silent(member) { (Tone::Bad, "NO ANSWER".to_owned()) } else { health(member) };
+        let health = if is_silent(member) { (Tone::Bad, "NO ANSWER".to_owned()) } else { short(health(member)) };
         table.add_row(row(member, health));
     }
     finish(table)
@@ -73,6 +76,14 @@ fn row(member: &Member, (health_tone, health): (Tone, String)) -> Vec<Cell> {
         cell(Tone::Plain, &node.addresses.client),
         cell(Tone::Plain, doing),
     ]
+}
+
+/// `node show` has all of it.
+fn short((tone, text): (Tone, String)) -> (Tone, String) {
+    match text.char_indices().nth(HEALTH_CHARS_MAX) {
+        Some((end, _)) => (tone, format!("{}...", &text[..end])),
+        None => (tone, text),
+    }
 }
 
 /// Whether the node counts.

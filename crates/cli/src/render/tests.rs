@@ -100,6 +100,17 @@ fn status_without_a_quorum() {
 }
 
 #[test]
+fn a_long_story_does_not_push_the_table_off_the_screen() {
+    let mut members = sample::members(7);
+    members[0].health_message = "it cannot ".repeat(40);
+    assert!(members_lines(&members).iter().all(|line| line.len() < 150), "{:?}", members_lines(&members));
+}
+
+fn members_lines(members: &[view::Member]) -> Vec<String> {
+    super::members(members, Look::PLAIN).lines().map(str::to_owned).collect()
+}
+
+#[test]
 fn status_on_a_terminal_is_coloured() {
     let text = status(&sample::blocked(), Look { has_colour: true, width: Some(140) });
     assert!(text.contains("\u{1b}["), "{text}");

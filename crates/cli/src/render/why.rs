@@ -37,5 +37,6 @@ fn working(status: &Status) -> Vec<&Progress> {
     let is_named =
         |report: &&Progress| holdouts.iter().any(|holdout| holdout.subject == Subject::Node(report.node));
     let reports = status.status.members.iter().filter_map(|member| member.progress.as_ref());
-    reports.filter(|report| !is_named(report)).collect()
+    let is_long = |report: &&Progress| report.rows_done > 0 || report.rows_total.is_some();
+    reports.filter(is_long).filter(|report| !is_named(report)).collect()
 }
