@@ -15,6 +15,9 @@ use tempfile::TempDir;
 /// Users on each shard, unless a story says otherwise.
 const ROWS: u32 = 2_000;
 
+/// Voters that a cluster has at most, as configured by default.
+const VOTERS_MAX: usize = 5;
+
 /// The name of node `number`, counted from 1.
 #[must_use]
 pub fn node(number: usize) -> String {
@@ -69,7 +72,12 @@ impl Cluster {
         for number in 2..=nodes {
             cluster.join(&node(number)).await;
         }
-        cluster.wait_status("all nodes are active", |status| active(status) == nodes).await;
+        // Until all voters are in, the loss of the first one can be the loss of the quorum.
+        cluster
+            .wait_status("all nodes are active, and voters as far as there is need", |status| {
+                active(status) == nodes && voters(status) == nodes.min(VOTERS_MAX)
+            })
+            .await;
         cluster
     }
 
@@ -348,6 +356,10 @@ impl Cluster {
             assert!(unexpected.is_none(), "{name} logged: {}", unexpected.unwrap_or_default());
         }
     }
+}
+
+fn voters(status: &view::ClusterStatus) -> usize {
+    status.members.iter().filter(|member| member.raft_role == Some(view::RaftRole::Voter)).count()
 }
 
 fn active(status: &view::ClusterStatus) -> usize {

@@ -66,7 +66,8 @@ impl Network {
     }
 
     async fn carry(self, mut connection: TcpStream, caller: SocketAddr, to: String, target: SocketAddr) {
-        let Some(from) = self.owner_of(caller) else { return };
+        let Ok(proxy) = connection.local_addr() else { return };
+        let Some(from) = self.owner_of(caller, proxy) else { return };
         let mut rules = self.rules.subscribe();
         if !rules.borrow_and_update().allow(&from, &to) {
             return;
@@ -82,22 +83,24 @@ impl Network {
         }
     }
 
-    /// The agent whose process opened the connection that comes from this address.
-    fn owner_of(&self, caller: SocketAddr) -> Option<String> {
-        let inode = inode_of(caller.port())?;
+    /// The agent whose process opened the connection from `caller` to `proxy`.
+    fn owner_of(&self, caller: SocketAddr, proxy: SocketAddr) -> Option<String> {
+        let inode = inode_of(caller.port(), proxy.port())?;
         let processes = self.processes.lock().expect("no holder panics").clone();
         processes.into_iter().find(|(process, _)| holds_socket(*process, &inode)).map(|(_, agent)| agent)
     }
 }
 
-/// The socket whose local end has this port. See proc(5), /proc/net/tcp: column 1 is the local address, column 9 the inode.
-fn inode_of(port: u16) -> Option<String> {
+/// The socket with these ports: one port may serve several connections to different places, so both are needed. See proc(5),
+/// /proc/net/tcp: column 1 is the local address, column 2 the remote one, column 9 the inode.
+fn inode_of(local_port: u16, remote_port: u16) -> Option<String> {
     let table = std::fs::read_to_string("/proc/net/tcp").ok()?;
-    let ending = format!(":{port:04X}");
+    let has_port =
+        |address: Option<&&str>, port: u16| address.is_some_and(|text| text.ends_with(&format!(":{port:04X}")));
     table
         .lines()
         .map(|line| line.split_whitespace().collect::<Vec<_>>())
-        .find(|columns| columns.get(1).is_some_and(|local| local.ends_with(&ending)))
+        .find(|columns| has_port(columns.get(1), local_port) && has_port(columns.get(2), remote_port))
         .and_then(|columns| columns.get(9).map(|inode| (*inode).to_owned()))
 }
 

@@ -54,12 +54,9 @@ pub(crate) async fn wiped_node_rejoins_as_a_new_one(engine: Engine) {
 pub(crate) async fn seven_nodes_have_five_voters(engine: Engine) {
     let mut cluster = Cluster::start_with(engine, 7, 100, Default::default()).await;
     let traffic = cluster.traffic("new", Release::New);
-    cluster
-        .wait_status("five voters, two learners", |status| {
-            let count = |role| status.members.iter().filter(|member| member.raft_role == Some(role)).count();
-            (count(RaftRole::Voter), count(RaftRole::Learner)) == (5, 2)
-        })
-        .await;
+    let status = cluster.wait_status("a status", |_| true).await;
+    let count = |role| status.members.iter().filter(|member| member.raft_role == Some(role)).count();
+    assert_eq!((count(RaftRole::Voter), count(RaftRole::Learner)), (5, 2), "{status:#?}");
     cluster.submit(add_column("0001_phone", engine, "phone")).await;
     cluster.wait_for("0001_phone", Status::Settled).await;
     traffic.finish();

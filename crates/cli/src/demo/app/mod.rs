@@ -15,9 +15,10 @@ use lockstep_client::{Client, Options, Session};
 use lockstep_core::Engine;
 use lockstep_core::session::Compatibility;
 use lockstep_database::plain;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::sync::watch;
+use tokio::sync::{Barrier, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use worker::Worker;
@@ -88,10 +89,9 @@ pub(crate) async fn run(arguments: AppArguments) -> Result<Exit> {
     let options =
         SessionOptions { ttl: arguments.ttl, ..SessionOptions::new("shop", &arguments.instance, compatibility) };
     let session = Session::open(&client, options).await?;
-    println!("session {}", session.id());
-
     let (label, labels) = watch::channel("start".to_owned());
     let stop = CancellationToken::new();
+    let begun = Arc::new(Barrier::new(arguments.shards.len() + 1));
     let mut workers = JoinSet::new();
     for shard in &arguments.shards {
         let connection = plain::connect(arguments.engine, shard).await.context("cannot open a shard")?;
@@ -103,8 +103,11 @@ pub(crate) async fn run(arguments: AppArguments) -> Result<Exit> {
             interval: arguments.interval,
             label: labels.clone(),
         };
-        workers.spawn(worker.run(stop.clone()));
+        workers.spawn(worker.run(stop.clone(), Arc::clone(&begun)));
     }
+    // Whoever started this process may rely on traffic on all shards once it sees the line.
+    begun.wait().await;
+    println!("session {}", session.id());
     let report = serve(workers, &label, &stop).await?;
     // A session that is over has nothing to close.
     let _ = session.close().await;

@@ -4,8 +4,9 @@ use super::{CHANGE, Release, Report};
 use lockstep_client::{Guard, Session};
 use lockstep_core::step::Phase;
 use lockstep_database::plain::{Connection, Value};
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{Barrier, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -24,8 +25,8 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    /// Works until told to stop or the lease is over.
-    pub(super) async fn run(self, stop: CancellationToken) -> Report {
+    /// Works until told to stop or the lease is over. `begun` is reached after the first request.
+    pub(super) async fn run(self, stop: CancellationToken, begun: Arc<Barrier>) -> Report {
         let mut report = Report::default();
         // Latency counts from when a request was due: one that had to wait for a slow one before it is slow, too.
         let mut due = Instant::now();
@@ -35,7 +36,11 @@ impl Worker {
                 () = stop.cancelled() => break,
                 () = tokio::time::sleep_until(due) => {}
             }
-            match self.request(round).await {
+            let outcome = self.request(round).await;
+            if round == 0 {
+                begun.wait().await;
+            }
+            match outcome {
                 Outcome::Served => report.serve(&self.label.borrow(), due.elapsed()),
                 Outcome::Failed(failure) => report.fail(failure),
                 Outcome::LeaseOver(reason) => {
