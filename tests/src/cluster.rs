@@ -3,7 +3,7 @@
 use crate::agent::{Agent, free_address};
 use crate::network::Network;
 use crate::shard::Shards;
-use crate::traffic::{Release, Traffic};
+use crate::traffic::{Release, SHORT_TTL, Traffic};
 use crate::wait;
 use lockstep_client::{Client, Options, PageRequest, view};
 use lockstep_core::change::{Spec, Status};
@@ -220,6 +220,21 @@ impl Cluster {
     ///
     /// When its session is refused.
     pub fn traffic(&mut self, instance: &str, release: Release) -> Traffic {
+        let (row, arguments) = self.traffic_arguments();
+        Traffic::start(instance, release, row, &arguments)
+    }
+
+    /// As [`Cluster::traffic`], with a lease that runs out soon after the last renewal.
+    ///
+    /// # Panics
+    ///
+    /// When its session is refused.
+    pub fn short_lived_traffic(&mut self, instance: &str, release: Release) -> Traffic {
+        let (row, arguments) = self.traffic_arguments();
+        Traffic::start_with(instance, release, row, SHORT_TTL, &arguments)
+    }
+
+    fn traffic_arguments(&mut self) -> (i64, Vec<String>) {
         let running = self.agents.values().filter(|agent| agent.is_running());
         let endpoints: Vec<_> = running.map(|agent| agent.client_address.to_string()).collect();
         let mut arguments = vec!["--engine".to_owned(), self.shards.engine.to_string()];
@@ -227,7 +242,7 @@ impl Cluster {
         arguments.extend(self.agents.keys().flat_map(|name| ["--shard".to_owned(), self.shards.dsn(name)]));
         let row = self.next_row;
         self.next_row += 1;
-        Traffic::start(instance, release, row, &arguments)
+        (row, arguments)
     }
 
     /// Hands in a change.

@@ -9,8 +9,11 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
+/// A lease that outlasts elections on a busy machine.
+const TTL: Duration = Duration::from_secs(15);
+
 /// A lease short enough that a test of its end does not take long.
-pub const TTL: Duration = Duration::from_secs(3);
+pub const SHORT_TTL: Duration = Duration::from_secs(3);
 
 /// What a release knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,8 +56,18 @@ impl Traffic {
     /// When it cannot be started, or its session is refused.
     #[must_use]
     pub fn start(instance: &str, release: Release, row: i64, arguments: &[String]) -> Self {
+        Self::start_with(instance, release, row, TTL, arguments)
+    }
+
+    /// As [`Traffic::start`], with a lease of this length.
+    ///
+    /// # Panics
+    ///
+    /// As [`Traffic::start`].
+    #[must_use]
+    pub fn start_with(instance: &str, release: Release, row: i64, ttl: Duration, arguments: &[String]) -> Self {
         let release = if release == Release::Old { "old" } else { "new" };
-        let ttl = format!("{}ms", TTL.as_millis());
+        let ttl = format!("{}ms", ttl.as_millis());
         let mut process = Command::new(program().expect("the program was built"))
             .args(["demo-app", "--instance", instance, "--release", release, "--ttl", &ttl])
             .args(["--row", &row.to_string()])

@@ -7,12 +7,12 @@ use lockstep_core::session::Compatibility;
 use lockstep_core::{Engine, Version};
 use lockstep_tests::cluster::{Cluster, node};
 use lockstep_tests::plan::add_column;
-use lockstep_tests::traffic::{Release, TTL};
+use lockstep_tests::traffic::{Release, SHORT_TTL};
 
 fn stubborn() -> SessionOptions {
     let never = Acknowledge::callback(|_| std::future::pending());
     SessionOptions {
-        ttl: TTL,
+        ttl: SHORT_TTL,
         acknowledge: never,
         ..SessionOptions::new("shop", "stubborn", Compatibility::default())
     }
@@ -21,7 +21,7 @@ fn stubborn() -> SessionOptions {
 pub(crate) async fn client_paused_past_its_lease_stops(engine: Engine) {
     let mut cluster = Cluster::start(engine, 3).await;
     let traffic = cluster.traffic("new", Release::New);
-    let paused = cluster.traffic("paused", Release::Old);
+    let paused = cluster.short_lived_traffic("paused", Release::Old);
     paused.signal("STOP");
     // The step waits for the paused client until its lease has run out, then goes on without it.
     cluster.submit(add_column("0001_phone", engine, "phone")).await;
