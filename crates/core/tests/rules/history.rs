@@ -121,9 +121,18 @@ impl Numbers<'_> {
         crate::helper::answer(self.state, holdout)
     }
 
+    /// What goes wrong in the stage that there is.
     fn failure(&self) -> Command {
+        let (node, message, fingerprint) = (self.node(), "disk full".to_owned(), make::fingerprint("s-other"));
         let version = self.state.in_flight().map_or(self.state.version(), |flight| flight.version);
-        Command::ReportExecuteFailed { node: self.node(), version, message: "disk full".to_owned() }
+        let is_reverting =
+            self.state.in_flight().is_some_and(|flight| matches!(flight.stage, Stage::Reverting { .. }));
+        match (is_reverting, self.second.is_multiple_of(3)) {
+            (true, true) => Command::ReportRevertFailed { node, version, message },
+            (true, false) => Command::ReportReverted { node, version, fingerprint },
+            (false, true) => Command::ReportExecuted { node, version, execution: make::execution(fingerprint) },
+            (false, false) => Command::ReportExecuteFailed { node, version, message },
+        }
     }
 
     fn cancel_in_flight(&self) -> Asked {

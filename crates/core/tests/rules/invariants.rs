@@ -47,6 +47,7 @@ impl Invariants {
         version_log(applying.before, state)?;
         nodes_are_at_the_version_of_the_stage(state)?;
         clients_can_run_at_every_version_in_use(state)?;
+        no_version_is_pulled_from_under_clients(applying)?;
         bookkeeping(state)?;
         nothing_waits_silently(state)?;
         refusals_change_nothing(applying)?;
@@ -165,6 +166,7 @@ fn only_the_outcome_moves(was: &Entry, is: &Entry) -> Result<(), Broken> {
     let same = Entry { outcome: was.outcome.clone(), ..is.clone() };
     require!(*was == same, "4: entry {} changed", was.version);
     require!(was.outcome == Outcome::InFlight, "4: the outcome of entry {} changed again", was.version);
+    require!(is.hash == is.compute_hash(), "4: the hash of entry {} does not hold any more", is.version);
     Ok(())
 }
 
@@ -196,6 +198,20 @@ fn clients_can_run_at_every_version_in_use(state: &State) -> Result<(), Broken> 
         let used = session.acknowledged;
         let problem = state.incompatibility(&session.compatibility, used);
         require!(problem.is_none(), "7: session {} uses {used}: {problem:?}", session.id);
+    }
+    Ok(())
+}
+
+/// While clients step back from a version, every node that has it keeps it, and none without it becomes active.
+fn no_version_is_pulled_from_under_clients(applying: &Applying<'_>) -> Result<(), Broken> {
+    let Some(InFlight { stage: Stage::Reverting { owing, .. }, version, .. }) = applying.after.in_flight() else {
+        return Ok(());
+    };
+    if owing.is_empty() {
+        return Ok(());
+    }
+    for node in applying.after.nodes().values().filter(|node| node.is_active()) {
+        require!(node.version == *version, "1: node {} is at {} under clients", node.name, node.version);
     }
     Ok(())
 }
