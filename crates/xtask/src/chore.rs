@@ -24,8 +24,9 @@ pub(crate) fn fix() -> Result<()> {
 
 pub(crate) fn test(rest: &[String]) -> Result<()> {
     postgres::set_up()?;
-    // The cluster tests start agents as processes of their own: the program must be there before they run.
-    cargo(&["build", "--package", "lockstep-cli"], &TEST_FEATURES)?;
+    // The cluster tests start agents as processes of their own: the program must be there before they run. All targets at once, so
+    // that nothing is built twice with other features.
+    cargo(&["build", "--workspace", "--all-targets"], &TEST_FEATURES)?;
     let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
     let features_and_rest = [&TEST_FEATURES[..], &rest].concat();
     cargo(&["test", "--workspace"], &features_and_rest)
