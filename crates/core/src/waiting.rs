@@ -203,11 +203,9 @@ fn unreverted(node: &Node, failures: &BTreeMap<NodeId, Failure>, since: Timestam
     }
 }
 
+/// Nothing drastic: a node that is only at work needs no remedy. Agents add one when they have not heard of it.
 fn see_node(node: &Node) -> String {
-    format!(
-        "lockstep node show {0}; if it is gone for good: lockstep node remove {0} --reason ... --force",
-        node.name
-    )
+    format!("lockstep node show {}", node.name)
 }
 
 fn of_node(node: &Node, reason: String, remedy: String, since: Timestamp) -> Holdout {

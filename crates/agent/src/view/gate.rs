@@ -25,7 +25,10 @@ pub(crate) fn gate(state: &State, around: &Surroundings) -> Option<Gate> {
 fn explain_node(holdout: &mut Holdout, node: NodeId, around: &Surroundings) {
     if let Some(age) = silence(node, around).filter(|age| *age > SILENT_AFTER) {
         add(&mut holdout.reason, &format!("agent not heard of for {}", super::spoken(age)));
-        holdout.remedy = format!("start its agent or mend its network; {}", holdout.remedy);
+        holdout.remedy = format!(
+            "start its agent or mend its network; if it is gone for good: lockstep node remove {} --reason ... --force",
+            holdout.name
+        );
         return;
     }
     let Some(heard) = around.heard.get(&node) else { return };

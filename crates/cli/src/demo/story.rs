@@ -67,7 +67,7 @@ async fn an_agent_is_killed_and_comes_back(stage: &mut Stage) -> Result<()> {
     stage.follow(name, |change| is_at(change, "fill phone", "executing")).await?;
     stage.agents[victim].kill().await?;
     stage.say(&format!("kill -9 {victim_name}"));
-    let held = stage.follow(name, |change| waits_only_for(change, &victim_name)).await?;
+    let held = stage.follow(name, |change| misses(change, &victim_name)).await?;
     stage.say_why(&held);
     stage.agents[victim].restart()?;
     stage.say(&format!("{victim_name} is started again, and goes on where it was"));
@@ -114,6 +114,15 @@ fn waits_for(change: &view::Change, name: &str) -> bool {
 fn waits_only_for(change: &view::Change, name: &str) -> bool {
     waits_for(change, name)
         && change.gate.as_ref().is_some_and(|gate| gate.gate.holdouts.iter().all(|holdout| holdout.name == name))
+}
+
+/// True once other agents have noticed that a node is gone, and nothing else is in the way.
+fn misses(change: &view::Change, name: &str) -> bool {
+    waits_only_for(change, name)
+        && change
+            .gate
+            .as_ref()
+            .is_some_and(|gate| gate.gate.holdouts.iter().any(|h| h.reason.contains("not heard")))
 }
 
 fn is_at(change: &view::Change, step: &str, stage: &str) -> bool {

@@ -15,20 +15,20 @@ fn every_stage_names_whom_it_waits_for_and_what_to_do() {
         remedies                      | users/expand awaiting_approval: users: lockstep change approve users
         approve users                 | ok; v1 -> preparing
         why                           | users/expand preparing: shard-1: has not said whether it is ready; shard-2: has not said whether it is ready
-        remedies                      | users/expand preparing: shard-1: lockstep node show shard-1; if it is gone for good: lockstep node remove shard-1 --reason ... --force; shard-2: lockstep node show shard-2; if it is gone for good: lockstep node remove shard-2 --reason ... --force
+        remedies                      | users/expand preparing: shard-1: lockstep node show shard-1; shard-2: lockstep node show shard-2
         notready shard-1 v1 lock_held | ok
         notready shard-2 v1           | ok
         why                           | users/expand preparing: shard-1: lock_held on users; shard-2: is not ready, and does not say why
-        remedies                      | users/expand preparing: shard-1: clear lock_held; shard-2: lockstep node show shard-2; if it is gone for good: lockstep node remove shard-2 --reason ... --force
+        remedies                      | users/expand preparing: shard-1: clear lock_held; shard-2: lockstep node show shard-2
         all ready v1                  | ok; v1 -> executing
         why                           | users/expand executing: shard-1: has not executed yet; shard-2: has not executed yet
-        remedies                      | users/expand executing: shard-1: lockstep node show shard-1; if it is gone for good: lockstep node remove shard-1 --reason ... --force; shard-2: lockstep node show shard-2; if it is gone for good: lockstep node remove shard-2 --reason ... --force
+        remedies                      | users/expand executing: shard-1: lockstep node show shard-1; shard-2: lockstep node show shard-2
         all executed v1               | ok; v1 -> settling; clients are told v1
         why                           | users/expand settling: shop/a: has not acknowledged version 1
         remedies                      | users/expand settling: shop/a: see the log of shop/a; if it will not move: lockstep session evict 5 --reason ...
         cancel users                  | ok; v1 -> reverting; clients are told v0
         why                           | users/expand reverting: shop/a: has not acknowledged version 0; shard-1: has not reverted yet; shard-2: has not reverted yet
-        remedies                      | users/expand reverting: shop/a: see the log of shop/a; if it will not move: lockstep session evict 5 --reason ...; shard-1: lockstep node show shard-1; if it is gone for good: lockstep node remove shard-1 --reason ... --force; shard-2: lockstep node show shard-2; if it is gone for good: lockstep node remove shard-2 --reason ... --force
+        remedies                      | users/expand reverting: shop/a: see the log of shop/a; if it will not move: lockstep session evict 5 --reason ...; shard-1: lockstep node show shard-1; shard-2: lockstep node show shard-2
         evict shop/a                  | ok
         why                           | users/expand reverting: shop/a: being evicted by operator; gone when its lease has run out; shard-1: has not reverted yet; shard-2: has not reverted yet
         expire shop/a                 | ok; session gone
