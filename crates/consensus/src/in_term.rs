@@ -2,7 +2,7 @@
 //! made them decided by something that only the leader of that term knows.
 
 use crate::consensus::Inner;
-use crate::raft::Proposed;
+use crate::raft::{LeaderId, Proposed};
 use crate::{Committed, Error, Proposal};
 use lockstep_core::{Stamped, State};
 use openraft::errors::ClientWriteError;
@@ -11,16 +11,15 @@ use openraft::impls::ProgressResponder;
 /// Proposes a command here, in this term or not at all.
 pub(crate) async fn propose(inner: &Inner, term: u64, proposal: Proposal) -> Result<Committed, Error> {
     inner.check_member()?;
-    let raft = &inner.running()?.raft;
-    let leader = raft.as_leader().map_err(|_| not_leader())?.to_committed_leader_id();
-    if leader.term != term {
-        return Err(not_leader());
-    }
+    let running = inner.running()?;
+    let leader = LeaderId { term, node_id: running.identity.node_id };
     let Proposal { request, actor, command } = proposal;
     let at = inner.stamper.stamp(inner.replica.with_state(State::clock));
     let (responder, written) = ProgressResponder::complete_only();
     // openraft compares at the moment of the append, so that no pause of this process can come in between.
-    raft.write(Proposed(Stamped { at, actor, request, command }))
+    running
+        .raft
+        .write(Proposed(Stamped { at, actor, request, command }))
         .with_leader(leader)
         .responder(responder)
         .await

@@ -114,3 +114,24 @@ async fn what_a_deposed_leader_may_have_written_is_repeated_only_under_a_request
     cluster.equal_digests().await;
     assert_eq!(old.sessions().into_iter().collect::<Vec<_>>(), [("with-id".to_owned(), 1)]);
 }
+
+#[tokio::test]
+async fn a_proposal_for_one_term_enters_the_log_in_that_term_or_not_at_all() {
+    let cluster = Cluster::of(3).await;
+    let (leader, follower) = (cluster.leader().await, cluster.follower().await);
+    let propose = async |agent: usize, term: u64, instance: &str| {
+        let proposal = open_session(instance);
+        let proposed = cluster.agents[agent]
+            .run(move |consensus| async move { consensus.propose_in_term(term, proposal).await });
+        proposed.await
+    };
+    let term = cluster.agents[leader].status().term;
+    propose(leader, term, "now").await.expect("it leads in this term").result.expect("accepted");
+    for (agent, term) in [(leader, term - 1), (leader, term + 1), (follower, term), (follower, term + 1)] {
+        let error = propose(agent, term, "never").await.expect_err("not its term");
+        assert!(matches!(error, Error::NotLeader { .. }), "agent {agent}, term {term}: {error}");
+    }
+    cluster.equal_digests().await;
+    let sessions: Vec<String> = cluster.agents[leader].sessions().into_keys().collect();
+    assert_eq!(sessions, ["now"]);
+}
