@@ -11,6 +11,9 @@ use std::path::Path;
 use std::time::Duration;
 use tempfile::TempDir;
 
+/// Voters of a cluster that is large enough, by default.
+const VOTERS: usize = 5;
+
 /// A cluster in processes of its own. Killed when dropped.
 pub(crate) struct Fleet {
     agents: Vec<(Agent, u32)>,
@@ -57,11 +60,10 @@ impl Fleet {
 
     async fn wait_active(&self) {
         let wanted = self.agents.len();
-        let active =
-            |status: &view::ClusterStatus| status.members.iter().filter(|member| member.node.is_active()).count();
-        wait::until("all nodes are active", async || match self.client.status().await {
-            Ok(status) if active(&status) == wanted => Ok(()),
-            Ok(status) => Err(format!("{} of {wanted} are", active(&status))),
+        let voters_wanted = wanted.min(VOTERS);
+        wait::until("all nodes are active and the voters in", async || match self.client.status().await {
+            Ok(status) if active(&status) == wanted && voters(&status) == voters_wanted => Ok(()),
+            Ok(status) => Err(format!("{} of {wanted} are active, {} vote", active(&status), voters(&status))),
             Err(error) => Err(error.to_string()),
         })
         .await;
@@ -91,6 +93,15 @@ impl Fleet {
         let (agent, process) = found.context("the leader is not one of these agents")?;
         Ok(Leader { process: *process, address: agent.client_address.to_string() })
     }
+}
+
+fn active(status: &view::ClusterStatus) -> usize {
+    status.members.iter().filter(|member| member.node.is_active()).count()
+}
+
+fn voters(status: &view::ClusterStatus) -> usize {
+    let votes = |member: &&view::Member| member.raft_role == Some(view::RaftRole::Voter);
+    status.members.iter().filter(votes).count()
 }
 
 async fn start_agent(

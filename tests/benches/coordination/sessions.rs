@@ -19,7 +19,8 @@ pub(crate) const ENTRY_BYTES: usize = 256;
 /// The longest lease: nothing has to be renewed while something else is measured.
 pub(crate) const TTL_MS: u64 = lockstep_core::session::TTL_MAX_MS;
 
-const ACTOR: &str = "bench";
+/// Long enough that a request id, which has 128 bytes at most, can fill up even the shortest command.
+const ACTOR: &str = "coordination";
 const APP: &str = "bench";
 
 /// Makes request ids unique within a run.
@@ -48,7 +49,7 @@ impl Service {
     /// One log entry of [`ENTRY_BYTES`].
     pub(crate) async fn open(&mut self) -> Result<u64> {
         let compatibility = Compatibility::default();
-        let instance = format!("process-{:08}", REQUESTS.fetch_add(1, Ordering::Relaxed));
+        let instance = format!("p-{:08}", REQUESTS.fetch_add(1, Ordering::Relaxed));
         let command = Command::OpenSession {
             app: APP.to_owned(),
             instance: instance.clone(),
