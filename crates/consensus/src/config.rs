@@ -94,6 +94,9 @@ impl Config {
             replication_lag_threshold: self.snapshot_every_entries.saturating_add(self.keep_entries),
             max_payload_entries: 512,
             enable_pre_vote: Some(true),
+            // A leader that starts again must be elected again. Restored at once in its old term, it does not know yet what it had
+            // committed, and would let readers past entries that were already acknowledged.
+            enable_leader_restore: Some(false),
             ..openraft::Config::default()
         };
         config.validate().map_err(|error| Error::Config { problem: error.to_string() })
