@@ -36,10 +36,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
             "lockstep-database",
         ],
     ),
-    (
-        "lockstep-tests",
-        &["lockstep-client", "lockstep-core", "lockstep-database", "lockstep-proto", "lockstep-storage"],
-    ),
+    ("lockstep-tests", &["lockstep-client", "lockstep-core", "lockstep-database", "lockstep-planner"]),
     ("xtask", &[]),
 ];
 
