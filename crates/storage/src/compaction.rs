@@ -50,6 +50,7 @@ fn live_bytes(database: &sled::Db) -> Result<u64, Error> {
 }
 
 fn rewrite(writer: &mut Writer) -> Result<(), Error> {
+    writer.catch_up()?;
     let shared = &writer.shared;
     let next = writer.generation + 1;
     let path = shared.directory.generation(next);

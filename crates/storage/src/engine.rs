@@ -153,27 +153,15 @@ impl Batch {
         }
     }
 
-    /// Removes every piece in the range: those that are stored, and those that this batch would store.
-    pub(crate) fn remove(
-        &mut self,
-        database: &sled::Db,
-        range: impl RangeBounds<Vec<u8>> + Clone,
-    ) -> Result<(), Error> {
-        for (_, piece) in self.pieces.range_mut(range.clone()) {
-            *piece = None;
-        }
-        for key in database.range(range).keys() {
-            let key = key.map_err(|error| Error::engine("read", error))?;
-            self.pieces.insert(key.to_vec(), None);
-        }
-        Ok(())
+    /// The changes of another batch after these.
+    pub(crate) fn append(&mut self, other: Self) {
+        self.bytes += other.bytes;
+        self.pieces.extend(other.pieces);
     }
 
-    /// Replaces a record of any length by another.
-    pub(crate) fn replace(&mut self, database: &sled::Db, key: &[u8], record: &[u8]) -> Result<(), Error> {
-        self.remove(database, keys::pieces(key))?;
-        self.put(key, record);
-        Ok(())
+    /// Begins a batch that is to be done after `behind`, which is to be done before it over what `database` holds.
+    pub(crate) fn over<'a>(database: &'a sled::Db, behind: &'a Self) -> Building<'a> {
+        Building { database, behind, batch: Self::default() }
     }
 
     /// Hands the changes to the engine. They are not durable before the next barrier.
@@ -186,5 +174,44 @@ impl Batch {
             }
         }
         guarded("write", || database.apply_batch(batch).map_err(|error| Error::engine("write", error)))
+    }
+}
+
+/// A batch that removes things: it has to know what there is.
+pub(crate) struct Building<'a> {
+    database: &'a sled::Db,
+    behind: &'a Batch,
+    batch: Batch,
+}
+
+impl Building<'_> {
+    pub(crate) fn put(&mut self, key: &[u8], record: &[u8]) {
+        self.batch.put(key, record);
+    }
+
+    /// Removes every piece in the range: those that are stored, and those that this batch or the one before it would store.
+    pub(crate) fn remove(&mut self, range: impl RangeBounds<Vec<u8>> + Clone) -> Result<(), Error> {
+        for (_, piece) in self.batch.pieces.range_mut(range.clone()) {
+            *piece = None;
+        }
+        for (key, _) in self.behind.pieces.range(range.clone()) {
+            self.batch.pieces.insert(key.clone(), None);
+        }
+        for key in self.database.range(range).keys() {
+            let key = key.map_err(|error| Error::engine("read", error))?;
+            self.batch.pieces.insert(key.to_vec(), None);
+        }
+        Ok(())
+    }
+
+    /// Replaces a record of any length by another.
+    pub(crate) fn replace(&mut self, key: &[u8], record: &[u8]) -> Result<(), Error> {
+        self.remove(keys::pieces(key))?;
+        self.put(key, record);
+        Ok(())
+    }
+
+    pub(crate) fn finish(self) -> Batch {
+        self.batch
     }
 }

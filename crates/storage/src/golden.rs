@@ -147,9 +147,10 @@ fn a_store_with_a_newer_record_is_refused_unharmed() {
     drop(store);
     let replace_vote = |record: &[u8]| {
         let database = engine::open(&directory.path().join("gen-0001"), 1 << 20).unwrap();
-        let mut batch = Batch::default();
-        batch.replace(&database, keys::VOTE, record).unwrap();
-        batch.apply(&database).unwrap();
+        let nothing = Batch::default();
+        let mut batch = Batch::over(&database, &nothing);
+        batch.replace(keys::VOTE, record).unwrap();
+        batch.finish().apply(&database).unwrap();
         database.flush().unwrap();
         // Otherwise the journal would put the right vote back.
         crate::journal::Journal::create(directory.path()).unwrap();

@@ -2,12 +2,9 @@
 //!
 //! The engine's own barrier costs two waits for the disk (`sync_file_range`, then `fdatasync` with the new size of
 //! the file). The journal is a small file of fixed size, written over again and again, so its `fdatasync` has no
-//! metadata to write. A batch goes to the journal, is synced, and then to the engine without a barrier. The engine
-//! gets its barrier when half the journal is used, when the writer is idle, and at close; the journal then starts
-//! again from its beginning. At open the batches of the journal are done again over what the engine recovered.
-//!
-//! The journal is short on purpose: it bounds how much the engine may have written without a barrier when power
-//! fails to about one of its segments.
+//! metadata to write. A batch goes to the journal and is synced. The engine gets all batches as one, with its barrier right
+//! behind it, when half the journal is used, when the writer is idle, and at close; the journal then starts again from its
+//! beginning. At open the batches of the journal are done again over what the engine recovered.
 //!
 //! Records lie on 512 byte borders, so that writing one never rewrites a sector of another. What ends the journal
 //! is the first record that is not whole or does not carry the next number; whether anything acknowledged came

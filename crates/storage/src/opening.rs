@@ -16,7 +16,7 @@ use crate::state::{Shared, State};
 use crate::store::{OpenOptions, identity_digest};
 use crate::verify::{self, Verified};
 use crate::watermark::{Watermark, WatermarkFile};
-use crate::writer::Writer;
+use crate::writer::{Behind, Writer};
 use crate::{compaction, identity, keys};
 
 const FIRST_GENERATION: u64 = 1;
@@ -122,6 +122,8 @@ fn start(directory: Directory, options: OpenOptions, parts: Parts) -> Result<Wri
     let pin = snapshot_head.map(|head| SnapshotPin::new(head, Arc::downgrade(&shared)));
     shared.state().snapshot = pin;
     let mut writer = Writer {
+        behind: Behind::default(),
+        head_pieces: usize::MAX,
         inspect_at_bytes: shared.options.rewrite_floor_bytes,
         shared,
         barrier: parts.barrier,
@@ -137,9 +139,10 @@ fn start(directory: Directory, options: OpenOptions, parts: Parts) -> Result<Wri
 
 /// Removes snapshots that were never finished or are no longer current.
 fn remove_garbage(database: &sled::Db, snapshots: &[u64]) -> Result<(), Error> {
-    let mut batch = Batch::default();
+    let nothing = Batch::default();
+    let mut batch = Batch::over(database, &nothing);
     for id in snapshots {
-        batch.remove(database, keys::snapshot(*id))?;
+        batch.remove(keys::snapshot(*id))?;
     }
-    batch.apply(database)
+    batch.finish().apply(database)
 }

@@ -34,12 +34,13 @@ fn filled() -> tempfile::TempDir {
 fn check(key: &[u8], record: Option<Vec<u8>>, words: &str) {
     let directory = filled();
     let database = engine::open(&directory.path().join("gen-0001"), 1 << 20).unwrap();
-    let mut batch = Batch::default();
-    batch.remove(&database, keys::pieces(key)).unwrap();
+    let nothing = Batch::default();
+    let mut batch = Batch::over(&database, &nothing);
+    batch.remove(keys::pieces(key)).unwrap();
     if let Some(record) = record {
         batch.put(key, &record);
     }
-    batch.apply(&database).unwrap();
+    batch.finish().apply(&database).unwrap();
     database.flush().unwrap();
     drop(database);
     // Otherwise the journal would put it right again.

@@ -1,5 +1,8 @@
 //! The one thread that writes: it takes what has queued up, makes one atomic batch of it, waits once for the disk,
 //! writes the watermark, and only then answers everybody. While it waits for the disk the next batch queues up.
+//!
+//! What makes a batch durable is the journal. The engine gets many batches as one, right before a barrier: a key that each
+//! of them replaces is written to it once.
 
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
@@ -7,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::barrier::Barrier;
 use crate::compaction;
 use crate::digest::Digest;
-use crate::engine::{Batch, guarded};
+use crate::engine::{Batch, Building, guarded};
 use crate::error::Error;
 use crate::head::Head;
 use crate::journal::{self, Journal};
@@ -31,10 +34,22 @@ pub(crate) struct Writer {
     /// Number of the last batch.
     pub(crate) sequence: u64,
     pub(crate) generation: u64,
+    /// What the journal holds and the engine does not have yet.
+    pub(crate) behind: Behind,
+    /// Pieces of the head's record as it was last written; as many as there can be when nobody knows.
+    pub(crate) head_pieces: usize,
     /// Size of the engine's file at which the live bytes are counted next.
     pub(crate) inspect_at_bytes: u64,
     /// When the oldest unsynced watermark was written.
     pub(crate) unsynced_since: Option<Instant>,
+}
+
+/// Batches on their way to the engine, as one.
+#[derive(Default)]
+pub(crate) struct Behind {
+    batch: Batch,
+    /// Entries among them, which stay in memory meanwhile.
+    appended: Vec<(u64, Digest)>,
 }
 
 impl Writer {
@@ -88,17 +103,12 @@ impl Writer {
     /// One batch, one sync, one watermark, the answers.
     fn write(&mut self, requests: &mut Vec<Request>) -> Result<(), Error> {
         let Some(last) = requests.last() else { return Ok(()) };
-        let database = self.shared.database();
-        let mut batch = Batch::default();
-        for change in requests.iter().flat_map(|request| &request.changes) {
-            change.add_to(&mut batch, &database)?;
-        }
         let head = Head { sequence: self.sequence + 1, ..last.head.clone() };
         let record = head.to_record();
-        batch.replace(&database, keys::HEAD, &record)?;
         let acknowledged = Watermark { sequence: head.sequence, head: Digest::of(&[&record]) };
         let forced = requests.iter().any(|request| request.work == Work::Compact);
-        self.store(acknowledged, batch, &database, requests)?;
+        let batch = self.batch(requests, &record)?;
+        self.store(acknowledged, batch, requests)?;
         let since = *self.unsynced_since.get_or_insert_with(Instant::now);
         if since.elapsed() > WATERMARK_SYNC_MAX {
             self.settle()?;
@@ -110,22 +120,31 @@ impl Writer {
         Ok(())
     }
 
+    /// The changes of all requests and the head, as one batch over what the engine has and what it is to get before.
+    fn batch(&mut self, requests: &[Request], head: &[u8]) -> Result<Batch, Error> {
+        let database = self.shared.database();
+        let mut batch = Batch::over(&database, &self.behind.batch);
+        for change in requests.iter().flat_map(|request| &request.changes) {
+            change.add_to(&mut batch)?;
+        }
+        // Looking for pieces of the head that a shorter one would leave behind costs more than all the rest.
+        let pieces = head.len().div_ceil(keys::PIECE_BYTES);
+        if pieces < std::mem::replace(&mut self.head_pieces, pieces) {
+            batch.remove(keys::pieces(keys::HEAD))?;
+        }
+        batch.put(keys::HEAD, head);
+        Ok(batch.finish())
+    }
+
     /// Makes the batch durable: through the journal when it is short, by the engine's own barrier when it is long.
-    fn store(
-        &mut self,
-        acknowledged: Watermark,
-        batch: Batch,
-        database: &sled::Db,
-        requests: &mut Vec<Request>,
-    ) -> Result<(), Error> {
+    fn store(&mut self, acknowledged: Watermark, batch: Batch, requests: &mut Vec<Request>) -> Result<(), Error> {
         let appended: Vec<_> = requests.iter().flat_map(|request| &request.appended).copied().collect();
         let record = journal::encode(acknowledged.sequence, &batch);
         if record.len() > journal::RECORD_BYTES_MAX {
             // A batch that is not in the journal ends its use at the next open: all before it has to be safe first.
             self.checkpoint()?;
-            batch.apply(database)?;
+            self.behind = Behind { batch, appended };
             self.checkpoint()?;
-            self.release(&appended);
             return self.acknowledge(acknowledged);
         }
         if self.journal.checkpoint_due() {
@@ -133,10 +152,19 @@ impl Writer {
         }
         self.journal.append(&record)?;
         self.acknowledge(acknowledged)?;
+        self.behind.batch.append(batch);
+        self.behind.appended.extend(appended);
         if requests.iter().all(|request| request.work == Work::Nothing) {
             self.answer(requests);
+            return Ok(());
         }
-        batch.apply(database)?;
+        self.catch_up()
+    }
+
+    /// Lets the engine have what it does not have yet.
+    pub(crate) fn catch_up(&mut self) -> Result<(), Error> {
+        let Behind { batch, appended } = std::mem::take(&mut self.behind);
+        batch.apply(&self.shared.database())?;
         self.release(&appended);
         Ok(())
     }
@@ -150,6 +178,7 @@ impl Writer {
 
     /// Makes the engine durable on its own, so that the journal can start again.
     fn checkpoint(&mut self) -> Result<(), Error> {
+        self.catch_up()?;
         self.barrier.pass()?;
         self.journal.restart();
         Ok(())
@@ -203,11 +232,11 @@ impl Change {
         }
     }
 
-    fn add_to(&self, batch: &mut Batch, database: &sled::Db) -> Result<(), Error> {
+    fn add_to(&self, batch: &mut Building<'_>) -> Result<(), Error> {
         match self {
             Change::Put { key, record } => batch.put(key, record),
-            Change::Replace { key, record } => batch.replace(database, key, record)?,
-            Change::Remove { range } => batch.remove(database, range.clone())?,
+            Change::Replace { key, record } => batch.replace(key, record)?,
+            Change::Remove { range } => batch.remove(range.clone())?,
         }
         Ok(())
     }
