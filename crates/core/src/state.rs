@@ -306,6 +306,10 @@ impl State {
         self.cluster.as_ref().ok_or(Refusal::NotBootstrapped)
     }
 
+    pub(crate) fn node(&self, id: NodeId) -> Result<&Node, Refusal> {
+        self.nodes.get(&id).ok_or_else(|| Refusal::UnknownNode { name: format!("#{id}") })
+    }
+
     pub(crate) fn node_mut(&mut self, id: NodeId) -> Result<&mut Node, Refusal> {
         self.nodes.get_mut(&id).ok_or_else(|| Refusal::UnknownNode { name: format!("#{id}") })
     }

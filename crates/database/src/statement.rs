@@ -1,5 +1,7 @@
 //! Just enough reading of SQL to tell what a statement is. Whether it is right is the engine's to say.
 
+use crate::error::{Error, beginning};
+
 /// A piece of SQL. Comments and white space are gone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Token {
@@ -120,10 +122,28 @@ fn dollar_quoted_length(text: &str) -> Option<usize> {
 }
 
 /// True for what begins or ends a transaction: a step may not, it stands inside one.
-pub(crate) fn controls_transaction(tokens: &[Token]) -> bool {
+fn controls_transaction(tokens: &[Token]) -> bool {
     const WORDS: [&str; 9] =
         ["begin", "start", "commit", "end", "rollback", "abort", "savepoint", "release", "prepare"];
     tokens.first().is_some_and(|first| WORDS.iter().any(|word| first.is_word(word)))
+}
+
+/// Refuses a list of which a statement begins or ends a transaction.
+///
+/// # Errors
+///
+/// [`Error::InvalidAction`] with the first such statement.
+pub(crate) fn check_statements(step: &str, statements: &[String], quoting: Quoting) -> Result<(), Error> {
+    match statements.iter().find(|statement| controls_transaction(&tokens(statement, quoting))) {
+        None => Ok(()),
+        Some(statement) => Err(Error::InvalidAction {
+            step: step.to_owned(),
+            reason: format!(
+                "`{}` controls the transaction, which is Lockstep's; leave it out",
+                beginning(statement)
+            ),
+        }),
+    }
 }
 
 /// True when the statement begins with these words.

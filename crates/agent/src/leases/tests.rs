@@ -1,7 +1,7 @@
 //! Leases on a stopped clock, over a real state.
 
 use super::cluster::{Facts, facts_of, sessions_of};
-use super::{Cluster, Leases, NotRenewed};
+use super::{Cluster, Granted, Leases, NotRenewed};
 use async_trait::async_trait;
 use lockstep_consensus::{Committed, Error, Events, Leadership};
 use lockstep_core::command::{Actor, Command, Reply, Role, Stamped};
@@ -128,6 +128,28 @@ async fn leader() -> (Arc<World>, Leases, SessionId) {
     (world, leases, session)
 }
 
+/// A leader whose one session ran out, while the cluster has not decided yet on its expiry.
+async fn leader_with_an_expiry_under_way() -> (Arc<World>, Leases, SessionId) {
+    let (world, leases, session) = leader().await;
+    world.may_expire.send_replace(false);
+    advance(RUN_OUT).await;
+    world.expiry_proposed.notified().await;
+    (world, leases, session)
+}
+
+/// A renewal that is being waited for.
+async fn renewal_under_way(
+    leases: &Leases,
+    session: SessionId,
+) -> tokio::task::JoinHandle<Result<Granted, NotRenewed>> {
+    let renewal = tokio::spawn({
+        let leases = leases.clone();
+        async move { leases.renew(session).await }
+    });
+    settle().await;
+    renewal
+}
+
 fn keeper(world: &Arc<World>) -> Leases {
     let leases = Leases::new(Arc::clone(world) as Arc<dyn Cluster>);
     let keeper = leases.clone();
@@ -228,15 +250,8 @@ async fn an_evicted_session_is_not_renewed_and_expires() {
 
 #[tokio::test(start_paused = true)]
 async fn a_renewal_waits_for_the_expiry_that_is_under_way() {
-    let (world, leases, session) = leader().await;
-    world.may_expire.send_replace(false);
-    advance(RUN_OUT).await;
-    world.expiry_proposed.notified().await;
-    let renewal = tokio::spawn({
-        let leases = leases.clone();
-        async move { leases.renew(session).await }
-    });
-    settle().await;
+    let (world, leases, session) = leader_with_an_expiry_under_way().await;
+    let renewal = renewal_under_way(&leases, session).await;
     assert!(!renewal.is_finished(), "it was answered while the cluster may be forgetting the session");
     world.may_expire.send_replace(true);
     let answer = renewal.await.unwrap();
@@ -245,10 +260,7 @@ async fn a_renewal_waits_for_the_expiry_that_is_under_way() {
 
 #[tokio::test(start_paused = true)]
 async fn a_void_expiry_grants_another_ttl() {
-    let (world, leases, session) = leader().await;
-    world.may_expire.send_replace(false);
-    advance(RUN_OUT).await;
-    world.expiry_proposed.notified().await;
+    let (world, leases, session) = leader_with_an_expiry_under_way().await;
     // The client acknowledges while the expiry is on its way: the counter moves.
     world.apply(Role::Client, Command::Acknowledge { session, version: Version::BASELINE }).result.unwrap();
     world.may_expire.send_replace(true);
@@ -258,15 +270,8 @@ async fn a_void_expiry_grants_another_ttl() {
 
 #[tokio::test(start_paused = true)]
 async fn a_renewal_that_waits_is_told_when_the_term_ends() {
-    let (world, leases, session) = leader().await;
-    world.may_expire.send_replace(false);
-    advance(RUN_OUT).await;
-    world.expiry_proposed.notified().await;
-    let renewal = tokio::spawn({
-        let leases = leases.clone();
-        async move { leases.renew(session).await }
-    });
-    settle().await;
+    let (world, leases, session) = leader_with_an_expiry_under_way().await;
+    let renewal = renewal_under_way(&leases, session).await;
     world.leadership.send_replace(None);
     let answer = renewal.await.unwrap();
     assert!(matches!(answer, Err(NotRenewed::Consensus(Error::NotLeader { .. }))), "{answer:?}");
@@ -274,10 +279,7 @@ async fn a_renewal_that_waits_is_told_when_the_term_ends() {
 
 #[tokio::test(start_paused = true)]
 async fn a_leader_that_was_paused_and_deposed_ends_no_lease() {
-    let (world, leases, session) = leader().await;
-    world.may_expire.send_replace(false);
-    advance(RUN_OUT).await;
-    world.expiry_proposed.notified().await;
+    let (world, leases, session) = leader_with_an_expiry_under_way().await;
     // Another agent led meanwhile, and renewed; this one leads again before it has noticed anything.
     world.leadership.send_replace(Some(3));
     world.may_expire.send_replace(true);

@@ -83,6 +83,14 @@ impl Context {
         })
     }
 
+    /// What `work` gives, or that the agent stops.
+    async fn until_stopping<T>(&self, work: impl Future<Output = Result<T, Status>>) -> Result<T, Status> {
+        tokio::select! {
+            done = work => done,
+            () = self.stop.cancelled() => Err(status::stopping()),
+        }
+    }
+
     /// Everything that was committed anywhere before the call is applied here.
     async fn read(&self) -> Result<(), Status> {
         self.consensus.read_barrier().await.map(|_| ()).map_err(|error| failure::status_of(&error))

@@ -206,11 +206,8 @@ impl SessionWatch {
         if self.is_over {
             return None;
         }
-        let stop = self.context.stop.clone();
-        let found = tokio::select! {
-            found = self.find() => found,
-            () = stop.cancelled() => Err(status::stopping()),
-        };
+        let context = Arc::clone(&self.context);
+        let found = context.until_stopping(self.find()).await;
         self.is_over = found.is_err();
         Some(found.map(|announcement| v1::WatchSessionResponse { announcement: Some(announcement.into()) }))
     }

@@ -82,11 +82,8 @@ where
         if self.is_over {
             return None;
         }
-        let stop = self.context.stop.clone();
-        let found = tokio::select! {
-            found = self.find() => found,
-            () = stop.cancelled() => Err(status::stopping()),
-        };
+        let context = Arc::clone(&self.context);
+        let found = context.until_stopping(self.find()).await;
         self.is_over = found.as_ref().map_or(true, |look| look.is_final);
         Some(found.map(|look| (self.show)(look.view, look.revision)))
     }

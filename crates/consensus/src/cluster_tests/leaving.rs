@@ -2,6 +2,11 @@ use super::harness::{Cluster, SECRET, eventually, open_session, remove};
 use crate::Error;
 use std::collections::BTreeSet;
 
+async fn removes(cluster: &Cluster, via: usize, leaving: usize) {
+    let removal = cluster.agents[via].propose(remove(&cluster.agents[leaving].name)).await;
+    removal.expect("committed").result.expect("accepted");
+}
+
 async fn learns_of_its_removal(cluster: &Cluster, agent: usize) {
     let removed = cluster.agents[agent].consensus().removed();
     eventually("the removed node learns it", || *removed.borrow()).await;
@@ -15,12 +20,7 @@ async fn a_removed_follower_leaves_the_group_and_learns_it() {
     cluster.active().await;
     let leaving = cluster.follower().await;
     let leader = cluster.leader().await;
-    cluster.agents[leader]
-        .propose(remove(&cluster.agents[leaving].name))
-        .await
-        .expect("committed")
-        .result
-        .expect("accepted");
+    removes(&cluster, leader, leaving).await;
     learns_of_its_removal(&cluster, leaving).await;
     cluster.agents[leaving].stop().await;
     cluster.settled(2).await;
@@ -31,12 +31,7 @@ async fn a_removed_leader_hands_over_and_leaves() {
     let mut cluster = Cluster::of(3).await;
     cluster.active().await;
     let leaving = cluster.leader().await;
-    cluster.agents[leaving]
-        .propose(remove(&cluster.agents[leaving].name))
-        .await
-        .expect("committed")
-        .result
-        .expect("accepted");
+    removes(&cluster, leaving, leaving).await;
     learns_of_its_removal(&cluster, leaving).await;
     cluster.agents[leaving].stop().await;
     cluster.settled(2).await;
@@ -51,12 +46,7 @@ async fn a_node_removed_while_it_was_down_learns_it_when_it_comes_back() {
     let leaving = cluster.follower().await;
     let leader = cluster.leader().await;
     cluster.agents[leaving].kill();
-    cluster.agents[leader]
-        .propose(remove(&cluster.agents[leaving].name))
-        .await
-        .expect("committed")
-        .result
-        .expect("accepted");
+    removes(&cluster, leader, leaving).await;
     cluster.settled(2).await;
     cluster.agents[leaving].restart().await;
     learns_of_its_removal(&cluster, leaving).await;
@@ -89,12 +79,7 @@ async fn of_two_nodes_one_can_leave_and_stop_as_soon_as_it_knows() {
     let mut cluster = Cluster::of(2).await;
     cluster.active().await;
     let (leader, leaving) = (cluster.leader().await, cluster.follower().await);
-    cluster.agents[leader]
-        .propose(remove(&cluster.agents[leaving].name))
-        .await
-        .expect("committed")
-        .result
-        .expect("accepted");
+    removes(&cluster, leader, leaving).await;
     learns_of_its_removal(&cluster, leaving).await;
     // Its vote was needed to let it go: it must not have been told before.
     cluster.agents[leaving].kill();

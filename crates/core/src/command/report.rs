@@ -17,8 +17,7 @@ pub(super) fn preparation(
     version: Version,
     preparation: &Preparation,
 ) -> Result<Reply, Refusal> {
-    let name = require_reporter(state, context, id)?;
-    let flight = require_flight(state, &name, version)?;
+    let (name, flight) = require_reporter(state, context, id, version)?;
     let base = flight.base;
     if !matches!(flight.stage, Stage::Preparing { .. }) {
         return Err(stale(name, version, "the step is not being prepared"));
@@ -53,8 +52,7 @@ pub(super) fn executed(
     version: Version,
     execution: &Execution,
 ) -> Result<Reply, Refusal> {
-    let name = require_reporter(state, context, id)?;
-    require_flight(state, &name, version)?;
+    let (name, _) = require_reporter(state, context, id, version)?;
     let expected = gate::fingerprint_at(state, version).filter(|expected| *expected != execution.fingerprint);
     let Some(flight) = &mut state.in_flight else { return Err(stale(name, version, "no step is in flight")) };
     match &mut flight.stage {
@@ -108,8 +106,7 @@ pub(super) fn execute_failed(
     version: Version,
     message: &str,
 ) -> Result<Reply, Refusal> {
-    let name = require_reporter(state, context, id)?;
-    require_flight(state, &name, version)?;
+    let (name, _) = require_reporter(state, context, id, version)?;
     let is_reversible = gate::is_reversible(state);
     let failure = Failure { message: message.to_owned(), at: context.at };
     let Some(InFlight { stage: Stage::Executing { executed, failures, .. }, .. }) = &mut state.in_flight else {
@@ -135,8 +132,8 @@ pub(super) fn reverted(
     version: Version,
     fingerprint: &Fingerprint,
 ) -> Result<Reply, Refusal> {
-    let name = require_reporter(state, context, id)?;
-    let base = require_flight(state, &name, version)?.base;
+    let (name, flight) = require_reporter(state, context, id, version)?;
+    let base = flight.base;
     let expected = state.expected_fingerprint(base).filter(|expected| *expected != fingerprint).cloned();
     let at = context.at;
     let Some(InFlight { stage: Stage::Reverting { owing, reverted, failures, .. }, .. }) = &mut state.in_flight
@@ -168,8 +165,7 @@ pub(super) fn revert_failed(
     version: Version,
     message: &str,
 ) -> Result<Reply, Refusal> {
-    let name = require_reporter(state, context, id)?;
-    require_flight(state, &name, version)?;
+    let (name, _) = require_reporter(state, context, id, version)?;
     let failure = Failure { message: message.to_owned(), at: context.at };
     let Some(InFlight { stage: Stage::Reverting { reverted, failures, .. }, .. }) = &mut state.in_flight else {
         return Err(stale(name, version, "the step is not being reverted"));
@@ -182,25 +178,27 @@ pub(super) fn revert_failed(
     Ok(Reply::Done)
 }
 
-/// The node's name, if it may report on the step in flight.
-fn require_reporter(state: &mut State, context: &Context<'_>, id: NodeId) -> Result<String, Refusal> {
+/// The node's name and the step in flight, if the node may report on that step and it makes `version`.
+fn require_reporter<'a>(
+    state: &'a State,
+    context: &Context<'_>,
+    id: NodeId,
+    version: Version,
+) -> Result<(String, &'a InFlight), Refusal> {
     context.require_agent("report for a node")?;
-    let node = state.node_mut(id)?;
-    match node.status {
-        crate::node::Status::CatchingUp { .. } => Err(Refusal::WrongState {
+    let node = state.node(id)?;
+    let name = node.name.clone();
+    if matches!(node.status, crate::node::Status::CatchingUp { .. }) {
+        return Err(Refusal::WrongState {
             action: "take a report of node".to_owned(),
-            subject: node.name.clone(),
+            subject: name,
             state: "it is catching up".to_owned(),
-        }),
-        _ => Ok(node.name.clone()),
+        });
     }
-}
-
-fn require_flight<'a>(state: &'a State, node: &str, version: Version) -> Result<&'a InFlight, Refusal> {
     match &state.in_flight {
-        Some(flight) if flight.version == version => Ok(flight),
-        Some(flight) => Err(stale(node.to_owned(), version, &format!("version {} is in flight", flight.version))),
-        None => Err(stale(node.to_owned(), version, "no step is in flight")),
+        Some(flight) if flight.version == version => Ok((name, flight)),
+        Some(flight) => Err(stale(name, version, &format!("version {} is in flight", flight.version))),
+        None => Err(stale(name, version, "no step is in flight")),
     }
 }
 

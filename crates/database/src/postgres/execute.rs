@@ -6,10 +6,10 @@ use super::ledger::{self, Reached};
 use super::transaction::{Here, Run, Work};
 use super::{backfill, one_by_one, preflight};
 use crate::decision::{Decision, decide};
-use crate::error::{Error, beginning};
+use crate::error::Error;
 use crate::job::{Job, Kind, Progress};
 use crate::ledger::{Row, State};
-use crate::statement::{self, Quoting};
+use crate::statement::{Quoting, check_statements};
 use lockstep_core::in_flight::Measurement;
 use lockstep_core::step::Action;
 use tokio::sync::watch;
@@ -55,7 +55,7 @@ impl Work for IsDue {
 
 /// Statements, ledger row and fence check together.
 async fn one_transaction(run: &mut Run<'_>, statements: &[String]) -> Result<Measurement, Error> {
-    check_statements(&run.job.step_name, statements)?;
+    check_statements(&run.job.step_name, statements, Quoting::Standard)?;
     let rows = run.write(&OneTransaction { statements }).await?;
     Ok(run.measurement(rows, 0))
 }
@@ -100,22 +100,6 @@ impl OneTransaction<'_> {
 /// True for a revert of work that did not get to its end: what it should undo may not be there.
 pub(super) fn undoes_unfinished_work(job: &Job, row: &Row) -> bool {
     job.kind == Kind::Revert && row.state == State::Claimed
-}
-
-/// None may begin or end a transaction.
-pub(super) fn check_statements(step: &str, statements: &[String]) -> Result<(), Error> {
-    let controls =
-        |statement: &&String| statement::controls_transaction(&statement::tokens(statement, Quoting::Standard));
-    match statements.iter().find(controls) {
-        None => Ok(()),
-        Some(statement) => Err(Error::InvalidAction {
-            step: step.to_owned(),
-            reason: format!(
-                "`{}` controls the transaction, which is Lockstep's; leave it out",
-                beginning(statement)
-            ),
-        }),
-    }
 }
 
 /// Writes the claimed row, or finds the one of an earlier attempt.

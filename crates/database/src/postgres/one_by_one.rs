@@ -2,7 +2,7 @@
 
 use super::connect::meaning;
 use super::doubt::{self, ConcurrentIndex};
-use super::execute::{Begin, ClaimRow, Confirm, check_statements};
+use super::execute::{Begin, ClaimRow, Confirm};
 use super::ledger::Reached;
 use super::transaction::Run;
 use crate::error::Error;
@@ -12,7 +12,7 @@ use crate::statement::{self, Quoting};
 use lockstep_core::in_flight::Measurement;
 
 pub(super) async fn run(run: &mut Run<'_>, statements: &[String]) -> Result<Measurement, Error> {
-    check_statements(&run.job.step_name, statements)?;
+    statement::check_statements(&run.job.step_name, statements, Quoting::Standard)?;
     let Some(begin) = run.write(&ClaimRow).await? else {
         return Ok(run.measurement(0, 0));
     };

@@ -8,7 +8,7 @@ use crate::error::{Error, beginning};
 use crate::job::{Job, Kind, Progress};
 use crate::ledger::State;
 use crate::retry::{Attempts, milliseconds};
-use crate::statement::{self, Quoting};
+use crate::statement::{self, Quoting, check_statements};
 use lockstep_core::in_flight::Measurement;
 use lockstep_core::step::Action;
 use std::sync::Arc;
@@ -90,7 +90,7 @@ async fn is_due(run: &mut Run<'_>) -> Result<bool, Error> {
 
 /// Statements, ledger row and fence check together.
 async fn one_transaction(run: &mut Run<'_>, statements: Vec<String>) -> Result<Measurement, Error> {
-    check_statements(&run.job.step_name, &statements)?;
+    check_statements(&run.job.step_name, &statements, Quoting::Sqlite)?;
     let cancel = run.cancel.clone();
     let rows = run
         .write(move |here, job| {
@@ -180,7 +180,7 @@ fn check_foreign_keys(here: &Here<'_>) -> Result<(), Error> {
 
 /// Claim, run each statement alone, confirm.
 async fn one_by_one(run: &mut Run<'_>, statements: &[String]) -> Result<Measurement, Error> {
-    check_statements(&run.job.step_name, statements)?;
+    check_statements(&run.job.step_name, statements, Quoting::Sqlite)?;
     let Some(Begin { reached, undoes_unfinished_work }) = claim_row(run).await? else {
         return Ok(run.measurement(0, 0));
     };
@@ -274,20 +274,4 @@ pub(super) async fn claim_row(run: &mut Run<'_>) -> Result<Option<Begin>, Error>
         ledger::write(here, job, State::Claimed, &begin.reached).map(|()| Some(begin))
     })
     .await
-}
-
-/// Each exactly one statement, and none that begins or ends a transaction.
-fn check_statements(step: &str, statements: &[String]) -> Result<(), Error> {
-    let controls =
-        |statement: &&String| statement::controls_transaction(&statement::tokens(statement, Quoting::Sqlite));
-    match statements.iter().find(controls) {
-        None => Ok(()),
-        Some(statement) => Err(Error::InvalidAction {
-            step: step.to_owned(),
-            reason: format!(
-                "`{}` controls the transaction, which is Lockstep's; leave it out",
-                beginning(statement)
-            ),
-        }),
-    }
 }
