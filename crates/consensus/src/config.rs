@@ -17,7 +17,7 @@ pub struct Config {
     pub voters_target: usize,
     /// A voter that the leader has not heard of for so long is swapped for a live learner that has caught up. Default 60 s.
     pub dead_voter_after: Duration,
-    /// A snapshot is made each time that so many entries have been applied. Default 5,000.
+    /// A snapshot is made each time that so many entries have been applied, or more when the one before was large. Default 50,000.
     pub snapshot_every_entries: u64,
     /// So many entries that a snapshot covers stay in the log, for members that lag a little. Default 1,000.
     pub keep_entries: u64,
@@ -43,7 +43,7 @@ impl Default for Config {
             election_timeout_max: Duration::from_millis(800),
             voters_target: 5,
             dead_voter_after: Duration::from_secs(60),
-            snapshot_every_entries: 5_000,
+            snapshot_every_entries: 50_000,
             keep_entries: 1_000,
             command_bytes_max: 256 * 1024,
             request_timeout: Duration::from_secs(10),
@@ -88,10 +88,9 @@ impl Config {
             election_timeout_min: milliseconds(self.election_timeout_min),
             election_timeout_max: milliseconds(self.election_timeout_max),
             install_snapshot_timeout: milliseconds(self.transfer_timeout),
-            snapshot_policy: openraft::SnapshotPolicy::LogsSinceLast(self.snapshot_every_entries),
+            // `snapshotting` asks for them.
+            snapshot_policy: openraft::SnapshotPolicy::Never,
             max_in_snapshot_log_to_keep: self.keep_entries,
-            // A member further behind than the log reaches back gets a snapshot whatever this says; nobody gets one earlier.
-            replication_lag_threshold: self.snapshot_every_entries.saturating_add(self.keep_entries),
             max_payload_entries: 512,
             enable_pre_vote: Some(true),
             // A leader that starts again must be elected again. Restored at once in its old term, it does not know yet what it had

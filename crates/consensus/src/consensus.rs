@@ -12,7 +12,8 @@ use crate::raft::{Metrics, Raft};
 use crate::soft::{self, Soft, SoftState};
 use crate::status::{self, Status};
 use crate::{
-    Committed, Config, Error, Events, Proposal, in_term, join, moving, read, reconcile, service, watchdog,
+    Committed, Config, Error, Events, Proposal, in_term, join, moving, read, reconcile, service, snapshotting,
+    watchdog,
 };
 use lockstep_core::node::{Addresses, Candidate};
 use lockstep_core::{LogIndex, NodeId, State};
@@ -356,10 +357,11 @@ impl Inner {
         let leader_heard = std::sync::Mutex::default();
         let running =
             self.running.get_or_init(|| Arc::new(Running { identity, raft, log, patience, leader_heard }));
-        let (following, reconciling, watching) = (Arc::clone(running), Arc::clone(running), Arc::clone(running));
+        let [following, reconciling, watching, snapshotting] = std::array::from_fn(|_| Arc::clone(running));
         self.spawn(|inner| leadership::follow(inner, following));
         self.spawn(|inner| reconcile::run(inner, reconciling));
         self.spawn(|inner| watchdog::run(inner, watching));
+        self.spawn(|inner| snapshotting::run(inner, snapshotting));
         Ok(running)
     }
 

@@ -32,6 +32,7 @@ mod read;
 mod reconcile;
 mod service;
 mod snapshot;
+mod snapshotting;
 mod soft;
 mod status;
 mod watchdog;

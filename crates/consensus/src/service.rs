@@ -17,8 +17,8 @@ use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
 use tonic::metadata::MetadataValue;
+use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status, Streaming};
 
 type Answer<Message> = Result<Response<Message>, Status>;
@@ -38,13 +38,14 @@ pub(crate) async fn serve(inner: Arc<Inner>, listener: TcpListener) {
     let service = PeerServiceServer::new(Service { inner })
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_BYTES_MAX);
+    // The server's own setting of it would not reach sockets that it did not accept itself.
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     let server = tonic::transport::Server::builder()
-        .tcp_nodelay(true)
         .max_concurrent_streams(STREAMS_MAX)
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
         .add_service(service);
-    if let Err(error) = server.serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop).await {
+    if let Err(error) = server.serve_with_incoming_shutdown(incoming, stop).await {
         tracing::error!(%error, "the peer port failed; other agents cannot reach this one until it is restarted");
     }
 }

@@ -114,7 +114,8 @@ pub struct Raft {
     pub election_timeout_max: Duration,
     /// `raft.dead_voter_after`: a voter that is silent for so long is swapped for a learner. Default 60 s.
     pub dead_voter_after: Duration,
-    /// `raft.snapshot_every_entries`: a snapshot is made each time that so many entries have been applied. Default 5,000.
+    /// `raft.snapshot_every_entries`: a snapshot is made each time that so many entries have been applied, or more when
+    /// the one before was large. Default 50,000.
     pub snapshot_every_entries: u64,
     /// `raft.request_timeout`: how long the agent looks for a majority before it says that there is none. Default 4 s, which is
     /// below what clients wait for, so that they are told why.
@@ -131,7 +132,7 @@ impl Default for Raft {
             election_timeout_min: Duration::from_millis(400),
             election_timeout_max: Duration::from_millis(800),
             dead_voter_after: Duration::from_secs(60),
-            snapshot_every_entries: 5_000,
+            snapshot_every_entries: 50_000,
             request_timeout: Duration::from_secs(4),
             join_timeout: Duration::from_secs(60),
         }
