@@ -1,7 +1,7 @@
 //! What an agent does inside its database, one adapter an engine.
 //!
 //! [`connect`] gives an [`Arc<dyn Database>`](Database); everything above this crate works with that trait alone. An adapter
-//! introspects into a neutral [`Schema`], keeps the [`ledger`] with its fence, executes and reverts [`Job`]s exactly once, fills
+//! introspects into a neutral [`Schema`](lockstep_core::Schema), keeps the [`ledger`] with its fence, executes and reverts [`Job`]s exactly once, fills
 //! tables in keyset batches, finds what stands in the way of a step, and reads the database's health.
 //!
 //! [`plain`] is for programs that are not agents (applications of a demo, tests), [`local_postgres`] starts real PostgreSQL
@@ -22,7 +22,6 @@ pub mod plain;
 mod postgres;
 mod preflight;
 mod retry;
-pub mod schema;
 mod sqlite;
 mod statement;
 
@@ -32,4 +31,3 @@ pub use health::Health;
 pub use job::{Job, Kind, Patience, Progress};
 pub use ledger::{Ledger, Owner};
 pub use preflight::Limits;
-pub use schema::Schema;

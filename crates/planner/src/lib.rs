@@ -1,8 +1,15 @@
 //! Turns what a person wrote into a plan of steps.
 //!
-//! Pure: text in, [`lockstep_core::change::Spec`] out. So far a person writes the steps themselves, in a [`plan_file`].
+//! Pure: text and a [`Catalog`] in, a [`Plan`] out. [`plan()`] takes plain DDL; a [`plan_file`] has the steps written by hand.
 //! Deliberately absent: reading files, and any knowledge of a running cluster.
 
+pub mod catalog;
+pub mod draft;
+pub mod name;
+pub mod plan;
 pub mod plan_file;
+mod rules;
+pub mod script;
 
-pub use plan_file::{Error, parse};
+pub use catalog::Catalog;
+pub use plan::{Plan, Target, plan, replay};

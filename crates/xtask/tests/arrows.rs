@@ -41,7 +41,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
 ];
 
 /// Libraries that one crate alone may use, so that they can be replaced there.
-const OWNERS: [(&str, &str); 7] = [
+const OWNERS: [(&str, &str); 8] = [
     ("sled", "lockstep-storage"),
     ("openraft", "lockstep-consensus"),
     ("openraft-rt", "lockstep-consensus"),
@@ -49,6 +49,7 @@ const OWNERS: [(&str, &str); 7] = [
     ("rusqlite", "lockstep-database"),
     ("tokio-postgres", "lockstep-database"),
     ("tonic-prost", "lockstep-proto"),
+    ("sqlparser", "lockstep-planner"),
 ];
 
 /// Crates that do no I/O and know no clock, with what would let them.

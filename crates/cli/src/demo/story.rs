@@ -27,7 +27,7 @@ async fn one_change_through_all_phases(stage: &mut Stage) -> Result<()> {
         Engine::Postgres => include_str!("plans/0001_users_email.postgres.toml"),
     };
     println!("\nOne change through all phases");
-    stage.submit(lockstep_planner::parse("0001_users_email", CHANGE, text)?).await?;
+    stage.submit(lockstep_planner::plan_file::parse("0001_users_email", CHANGE, text)?).await?;
     stage.follow(CHANGE, |change| change.status == Status::AwaitingApproval).await?;
     stage.say(&format!("lockstep change approve {CHANGE}"));
     stage.client.approve(CHANGE).await?;
@@ -104,7 +104,7 @@ async fn settle(stage: &mut Stage, name: &str) -> Result<()> {
 }
 
 fn plan(stage: &Stage, name: &str, steps: &str) -> Result<Spec> {
-    Ok(lockstep_planner::parse(name, name, &format!("engine = '{}'\n{steps}", stage.shards.engine))?)
+    Ok(lockstep_planner::plan_file::parse(name, name, &format!("engine = '{}'\n{steps}", stage.shards.engine))?)
 }
 
 fn waits_for(change: &view::Change, name: &str) -> bool {

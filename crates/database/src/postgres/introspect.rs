@@ -2,7 +2,7 @@
 
 use super::connect::{Server, meaning};
 use crate::error::Error;
-use crate::schema::{Column, Constraint, ConstraintKind, Index, Schema, Table};
+use lockstep_core::schema::{Column, Constraint, ConstraintKind, Index, Schema, Table};
 use tokio_postgres::{IsolationLevel, Row, Transaction};
 
 /// With an empty search path the server prints every name with its schema, so that no session's setting shows.

@@ -4,7 +4,7 @@ use super::ledger;
 use super::normalise::{self, ColumnExtras, Extras};
 use super::session::Here;
 use crate::error::Error;
-use crate::schema::{Column, Constraint, ConstraintKind, Index, Schema, Table};
+use lockstep_core::schema::{Column, Constraint, ConstraintKind, Index, Schema, Table};
 use std::collections::BTreeMap;
 
 /// One row of the file's own list of definitions.

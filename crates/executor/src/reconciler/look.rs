@@ -3,9 +3,10 @@
 use super::running::{Next, Running};
 use crate::duty::Duty;
 use crate::progress::Activity;
+use lockstep_core::Schema;
 use lockstep_core::Version;
 use lockstep_core::node::Fingerprint;
-use lockstep_database::{Error, Schema};
+use lockstep_database::Error;
 use std::time::Instant;
 
 /// Differences to name; more help nobody.

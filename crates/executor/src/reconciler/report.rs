@@ -201,7 +201,7 @@ impl Running {
         self.schema_or_next(duty).await.map(|schema| schema.fingerprint())
     }
 
-    async fn schema_or_next(&mut self, duty: &Duty) -> Result<lockstep_database::Schema, Next> {
+    async fn schema_or_next(&mut self, duty: &Duty) -> Result<lockstep_core::Schema, Next> {
         match self.schema(duty).await {
             None => Err(Next::AtOnce),
             Some(Ok(schema)) => Ok(schema),

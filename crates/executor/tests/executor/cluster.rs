@@ -304,7 +304,7 @@ impl Cluster {
         open(&self.nodes[index].file).ledger().await.unwrap()
     }
 
-    pub(crate) async fn schema(&self, index: usize) -> lockstep_database::Schema {
+    pub(crate) async fn schema(&self, index: usize) -> lockstep_core::Schema {
         open(&self.nodes[index].file).schema().await.unwrap()
     }
 

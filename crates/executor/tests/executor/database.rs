@@ -1,8 +1,8 @@
 //! A database that counts what is asked of it, and can break a promise.
 
 use lockstep_core::in_flight::{Measurement, Obstacle};
-use lockstep_core::{Engine, Step, Version};
-use lockstep_database::{Database, Error, Health, Job, Ledger, Limits, Owner, Progress, Schema, ledger};
+use lockstep_core::{Engine, Schema, Step, Version};
+use lockstep_database::{Database, Error, Health, Job, Ledger, Limits, Owner, Progress, ledger};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::watch;

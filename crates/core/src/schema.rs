@@ -3,7 +3,7 @@
 //! Deliberately absent: Lockstep's own objects, the engine's own objects, owners and grants, comments, storage parameters,
 //! tablespaces, statistics, row counts, the present value of a sequence.
 
-use lockstep_core::node::Fingerprint;
+use crate::node::Fingerprint;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -197,7 +197,9 @@ impl Column {
 }
 
 impl Constraint {
-    pub(crate) fn describe(&self) -> String {
+    /// One line that says all of it.
+    #[must_use]
+    pub fn describe(&self) -> String {
         format!("{} ({}) {}", self.kind.name(), self.columns.join(", "), self.definition).trim_end().to_owned()
     }
 }

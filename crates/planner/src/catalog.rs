@@ -1,0 +1,88 @@
+//! What the planner knows of the database: the schema as it will be when a statement's turn comes, and how large it is.
+//!
+//! A plan is made without touching a database. The catalog starts as what was introspected (or as nothing, offline) and is then
+//! moved on, statement by statement, by the file itself.
+
+use lockstep_core::Schema;
+use lockstep_core::schema::Table;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Rows and bytes of a table, as the engine estimates them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Size {
+    /// Rows.
+    pub rows: u64,
+    /// Bytes, without indexes.
+    pub bytes: u64,
+}
+
+/// What the planner knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Catalog {
+    /// Tables and other objects, named as `lockstep-database` introspects them (`public.users` on PostgreSQL).
+    pub schema: Schema,
+    /// By table.
+    pub sizes: BTreeMap<String, Size>,
+    /// True: what is not in `schema` is not in the database. False: it may be (a plan without a cluster).
+    pub is_complete: bool,
+    /// Tables that this change makes: empty, and nobody uses them yet.
+    created: BTreeSet<String>,
+}
+
+/// What is known of a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known<'a> {
+    /// The table as it stands.
+    Table(&'a Table),
+    /// It is not there.
+    Absent,
+    /// It may be there; nothing is known of it.
+    Unknown,
+}
+
+impl Catalog {
+    /// Of a database that was introspected.
+    #[must_use]
+    pub fn of(schema: Schema, sizes: BTreeMap<String, Size>) -> Self {
+        Self { schema, sizes, is_complete: true, created: BTreeSet::new() }
+    }
+
+    /// Of a database that nobody looked at.
+    #[must_use]
+    pub fn unknown() -> Self {
+        Self::default()
+    }
+
+    /// What is known of a table.
+    #[must_use]
+    pub fn table(&self, name: &str) -> Known<'_> {
+        match self.schema.tables.get(name) {
+            Some(table) => Known::Table(table),
+            None if self.is_complete => Known::Absent,
+            None => Known::Unknown,
+        }
+    }
+
+    /// True for a table that this change itself made: no client uses it, and it holds what the change put into it.
+    #[must_use]
+    pub fn is_created_here(&self, name: &str) -> bool {
+        self.created.contains(name)
+    }
+
+    /// Notes that the change made a table.
+    pub fn create_table(&mut self, name: &str, table: Table) {
+        self.created.insert(name.to_owned());
+        self.schema.tables.insert(name.to_owned(), table);
+    }
+
+    /// Rows of a table; `None` when nobody knows. A table that this change made has none.
+    #[must_use]
+    pub fn rows(&self, name: &str) -> Option<u64> {
+        if self.is_created_here(name) { Some(0) } else { self.sizes.get(name).map(|size| size.rows) }
+    }
+
+    /// A new change begins: what the one before made is in use now.
+    pub fn end_change(&mut self) {
+        self.created.clear();
+    }
+}

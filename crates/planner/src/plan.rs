@@ -1,0 +1,286 @@
+//! From a file of SQL to a change: each statement by its engine's rules, then the steps in an order that keeps their meaning.
+
+use crate::catalog::Catalog;
+use crate::draft::{Draft, Drafts, Impact};
+use crate::rules;
+use crate::script::{self, Statement};
+use lockstep_core::Engine;
+use lockstep_core::change::Spec;
+use lockstep_core::step::{Action, Phase};
+use serde::Serialize;
+use std::collections::BTreeSet;
+
+/// What a plan is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The engine.
+    pub engine: Engine,
+    /// Its major version; the lowest of all nodes. Rules that need a newer one are not used.
+    pub version: u32,
+}
+
+/// A change, planned and explained.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Plan {
+    /// What would be submitted.
+    pub change: Spec,
+    /// One for each step of the change, in order.
+    pub notes: Vec<Note>,
+    /// One for each statement of the file, in order.
+    pub statements: Vec<Explained>,
+}
+
+/// Why a step is there, and what it costs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Note {
+    /// Lines of the statements that it is for.
+    pub lines: Vec<usize>,
+    /// In a sentence.
+    pub why: String,
+    /// What it costs others.
+    pub impact: Impact,
+}
+
+/// What would have happened to a statement, had it been run as it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Explained {
+    /// Of its first word, counted from 1.
+    pub line: usize,
+    /// As written.
+    pub sql: String,
+    /// What it would have cost; `None` when it is run just so.
+    pub as_written: Option<Impact>,
+    /// What a person should know.
+    pub hazards: Vec<String>,
+}
+
+/// The file cannot be planned. Nothing was submitted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The text is no list of statements.
+    #[error("{file}: {source}")]
+    Script {
+        /// The file's name.
+        file: String,
+        /// What is wrong, and where.
+        source: script::Error,
+    },
+    /// A statement that cannot be made safe as it stands.
+    #[error("{file}: line {line}: {refusal}")]
+    Refused {
+        /// The file's name.
+        file: String,
+        /// Of the statement's first word.
+        line: usize,
+        /// Why, and what would make it safe.
+        refusal: Refusal,
+    },
+    /// The steps make no change that a cluster takes.
+    #[error("{file}: {problem}")]
+    Change {
+        /// The file's name.
+        file: String,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+/// Why a statement is not planned, and what would make it so.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}; {remedy}")]
+pub struct Refusal {
+    /// Why.
+    pub reason: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+impl Refusal {
+    /// A refusal.
+    pub fn new(reason: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { reason: reason.into(), remedy: remedy.into() }
+    }
+}
+
+/// Moves the catalog on by a file that a database already has: a schema, or an earlier change. Nothing is planned.
+///
+/// # Errors
+///
+/// See [`Error`]; never retryable. The catalog is then somewhere in between.
+pub fn replay(target: Target, file: &str, text: &str, catalog: &mut Catalog) -> Result<(), Error> {
+    draft(target, file, &read(target, file, text)?, catalog).map(drop)
+}
+
+/// Plans a file. `name` becomes the name of the change. The catalog is moved on to what it will be after the change.
+///
+/// # Errors
+///
+/// See [`Error`]; never retryable. The catalog is then somewhere in between.
+pub fn plan(target: Target, file: &str, name: &str, text: &str, catalog: &mut Catalog) -> Result<Plan, Error> {
+    let statements = read(target, file, text)?;
+    let drafted = draft(target, file, &statements, catalog)?;
+    let explained = drafted.iter().map(|(statement, drafts)| explain(statement, drafts)).collect();
+    let steps = arrange(drafted);
+    let notes = steps.iter().map(note).collect();
+    let mut change = Spec {
+        name: name.to_owned(),
+        engine: target.engine,
+        description: String::new(),
+        steps: steps.into_iter().map(|placed| placed.draft.step).collect(),
+        block_deadline_ms: Spec::BLOCK_DEADLINE_DEFAULT_MS,
+    };
+    number_equal_names(&mut change);
+    match change.problem() {
+        Some(problem) => Err(Error::Change { file: file.to_owned(), problem }),
+        None => Ok(Plan { change, notes, statements: explained }),
+    }
+}
+
+fn read(target: Target, file: &str, text: &str) -> Result<Vec<Statement>, Error> {
+    script::parse(target.engine, text).map_err(|source| Error::Script { file: file.to_owned(), source })
+}
+
+/// What the rules make of each statement. Afterwards the file's change is over: what it made is in use.
+fn draft<'a>(
+    target: Target,
+    file: &str,
+    statements: &'a [Statement],
+    catalog: &mut Catalog,
+) -> Result<Vec<(&'a Statement, Drafts)>, Error> {
+    let mut drafted = Vec::with_capacity(statements.len());
+    for statement in statements {
+        let refused = |refusal| Error::Refused { file: file.to_owned(), line: statement.line, refusal };
+        drafted.push((statement, rules::plan(target, statement, catalog).map_err(refused)?));
+    }
+    catalog.end_change();
+    Ok(drafted)
+}
+
+fn explain(statement: &Statement, drafts: &Drafts) -> Explained {
+    Explained {
+        line: statement.line,
+        sql: statement.sql.clone(),
+        as_written: drafts.as_written.clone(),
+        hazards: drafts.hazards.clone(),
+    }
+}
+
+fn note(placed: &Placed) -> Note {
+    let Placed { lines, draft, .. } = placed;
+    Note { lines: lines.iter().copied().collect(), why: draft.why.clone(), impact: draft.impact.clone() }
+}
+
+/// A step, the lines of the statements that it is for, and the furthest phase that its statement has come to with it: a step that
+/// its rule puts behind a later phase stays there.
+struct Placed {
+    lines: BTreeSet<usize>,
+    reached: Phase,
+    draft: Draft,
+}
+
+fn placed(line: usize, steps: Vec<Draft>) -> impl Iterator<Item = Placed> {
+    let mut reached = Phase::Expand;
+    steps.into_iter().map(move |draft| {
+        reached = reached.max(draft.step.phase);
+        Placed { lines: BTreeSet::from([line]), reached, draft }
+    })
+}
+
+/// Orders the steps by phase, as far as that changes nothing: a statement never overtakes one before it that touches a table of
+/// its own and is not through with it. What fits together becomes one step.
+fn arrange(drafted: Vec<(&Statement, Drafts)>) -> Vec<Placed> {
+    let mut done: Vec<Placed> = Vec::new();
+    let mut segment: Vec<Placed> = Vec::new();
+    // Tables that the segment goes on with after its Expand steps.
+    let mut busy: BTreeSet<String> = BTreeSet::new();
+    for (statement, drafts) in drafted {
+        if drafts.touches.iter().any(|table| busy.contains(table)) {
+            done.append(&mut by_phase(std::mem::take(&mut segment)));
+            busy.clear();
+        }
+        if drafts.steps.iter().any(|draft| draft.step.phase != Phase::Expand) {
+            busy.extend(drafts.touches.iter().cloned());
+        }
+        segment.extend(placed(statement.line, drafts.steps));
+    }
+    done.append(&mut by_phase(segment));
+    done
+}
+
+fn by_phase(mut segment: Vec<Placed>) -> Vec<Placed> {
+    segment.sort_by_key(|placed| placed.reached);
+    let mut merged: Vec<Placed> = Vec::new();
+    for placed in segment {
+        match merged.last_mut() {
+            Some(before) if before.reached == placed.reached && fit_together(&before.draft, &placed.draft) => {
+                before.lines.extend(placed.lines);
+                merge(&mut before.draft, placed.draft);
+            }
+            _ => merged.push(placed),
+        }
+    }
+    merged
+}
+
+/// True when two steps can be one transaction without locking a second table in use while the first is locked, or when both only
+/// tell clients something.
+fn fit_together(before: &Draft, after: &Draft) -> bool {
+    let (one, other) = (&before.step, &after.step);
+    let is_alike = one.phase == other.phase
+        && one.requires == other.requires
+        && one.needs_approval == other.needs_approval
+        && one.revert.is_some() == other.revert.is_some();
+    let tables: BTreeSet<_> = one.targets.iter().chain(&other.targets).collect();
+    is_alike
+        && match (&one.forward, &other.forward) {
+            (Action::Nothing, Action::Nothing) => true,
+            (Action::Statements { transactional: true, .. }, Action::Statements { transactional: true, .. }) => {
+                tables.len() <= 1 && !before.impact.scans && !after.impact.scans
+            }
+            _ => false,
+        }
+}
+
+fn merge(before: &mut Draft, after: Draft) {
+    let Draft { step, impact, why } = after;
+    let into = &mut before.step;
+    if let (Action::Statements { statements, .. }, Action::Statements { statements: more, .. }) =
+        (&mut into.forward, step.forward)
+    {
+        statements.extend(more);
+    }
+    // What was done last is undone first.
+    if let (Some(Action::Statements { statements, .. }), Some(Action::Statements { statements: more, .. })) =
+        (&mut into.revert, step.revert)
+    {
+        statements.splice(0..0, more);
+    }
+    if step.name != into.name && into.phase != Phase::SwitchWrites && into.phase != Phase::SwitchReads {
+        into.name = format!("{}, {}", into.name, step.name);
+    }
+    into.preconditions.extend(step.preconditions);
+    into.targets.extend(step.targets);
+    into.targets.sort();
+    into.targets.dedup();
+    before
+        .impact
+        .locks
+        .extend(impact.locks.into_iter().filter(|lock| !before.impact.locks.contains(lock)).collect::<Vec<_>>());
+    before.impact.rewrites |= impact.rewrites;
+    if !before.why.contains(&why) {
+        before.why = format!("{} {why}", before.why);
+    }
+}
+
+/// Steps of one change have names of their own.
+fn number_equal_names(change: &mut Spec) {
+    let mut taken = BTreeSet::new();
+    for step in &mut change.steps {
+        let plain = step.name.clone();
+        let mut number = 2;
+        while !taken.insert(step.name.clone()) {
+            step.name = format!("{plain} ({number})");
+            number += 1;
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! One statement: its text, its place, its directives, and what the parser makes of it.
+
+use super::cut::Piece;
+use super::{Directive, Error};
+use lockstep_core::Engine;
+use sqlparser::ast;
+use sqlparser::dialect::{Dialect, PostgreSqlDialect, SQLiteDialect};
+use sqlparser::parser::Parser;
+
+/// Nesting that the parser follows before it gives up.
+const NESTING_MAX: usize = 100;
+
+/// A statement of a file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Statement {
+    /// As written, without the semicolon.
+    pub sql: String,
+    /// Of its first word, counted from 1.
+    pub line: usize,
+    /// Those right above it.
+    pub directives: Vec<Directive>,
+    /// What it is.
+    pub kind: Kind,
+}
+
+/// What the parser makes of a statement.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Kind {
+    /// It knows it.
+    Parsed(Box<ast::Statement>),
+    /// It does not, and says this. Never planned by guess.
+    Opaque(String),
+}
+
+impl Statement {
+    pub(super) fn of(engine: Engine, piece: Piece) -> Result<Self, Error> {
+        let directives = piece.comments.iter().filter_map(|(line, text)| Directive::read(*line, text));
+        let directives = directives.collect::<Result<_, _>>()?;
+        Ok(Self { kind: parse(engine, &piece.sql), sql: piece.sql, line: piece.line, directives })
+    }
+
+    /// What existing rows of a column are to get, by directive. `column` is unquoted.
+    #[must_use]
+    pub fn backfill_of(&self, column: &str) -> Option<&str> {
+        self.directives.iter().find_map(|directive| match directive {
+            Directive::Backfill { column: named, expression } if crate::name::same(named, column) => {
+                Some(expression.as_str())
+            }
+            _ => None,
+        })
+    }
+
+    /// What undoes it, by directive; empty when there is none.
+    #[must_use]
+    pub fn reverts(&self) -> Vec<String> {
+        let revert = |directive: &Directive| match directive {
+            Directive::Revert { statement } => Some(statement.clone()),
+            _ => None,
+        };
+        self.directives.iter().filter_map(revert).collect()
+    }
+
+    /// True when a directive says exactly this.
+    #[must_use]
+    pub fn says(&self, directive: &Directive) -> bool {
+        self.directives.contains(directive)
+    }
+}
+
+fn parse(engine: Engine, sql: &str) -> Kind {
+    let dialect: &dyn Dialect = match engine {
+        Engine::Postgres => &PostgreSqlDialect {},
+        Engine::Sqlite => &SQLiteDialect {},
+    };
+    let parsed = Parser::new(dialect)
+        .with_recursion_limit(NESTING_MAX)
+        .try_with_sql(sql)
+        .and_then(|mut parser| parser.parse_statements());
+    match parsed {
+        Ok(mut statements) if statements.len() == 1 => Kind::Parsed(Box::new(statements.remove(0))),
+        Ok(statements) => Kind::Opaque(format!("the parser finds {} statements in it", statements.len())),
+        Err(error) => Kind::Opaque(error.to_string()),
+    }
+}

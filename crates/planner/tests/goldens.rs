@@ -1,0 +1,69 @@
+//! Each file in `goldens/<engine>/` has a schema, a line `-- change`, and a change; beside it lies the plan of the change.
+//! `lockstep-tests` runs every one of these plans on the real engine.
+
+use lockstep_core::Engine;
+use lockstep_planner::{Catalog, Plan, Target, plan, replay};
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// The line between the schema and the change.
+const SEPARATOR: &str = "\n-- change\n";
+
+fn check(engine: Engine, version: u32) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens").join(engine.name());
+    let mut files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "sql"));
+    files.sort();
+    assert!(!files.is_empty(), "no goldens in {}", folder.display());
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(&folder);
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    for file in files {
+        let stem = file.file_stem().unwrap().to_str().unwrap();
+        let text = std::fs::read_to_string(&file).unwrap();
+        settings.bind(|| insta::assert_snapshot!(stem, shown(Target { engine, version }, stem, &text)));
+    }
+}
+
+fn shown(target: Target, stem: &str, text: &str) -> String {
+    let (before, change) = text.split_once(SEPARATOR).unwrap_or_else(|| panic!("{stem}: no line `-- change`"));
+    let mut catalog = Catalog::of(Default::default(), Default::default());
+    replay(target, "before.sql", before, &mut catalog).unwrap_or_else(|error| panic!("{stem}: {error}"));
+    match plan(target, "change.sql", stem, change, &mut catalog) {
+        Ok(plan) => text_of(&plan),
+        Err(error) => format!("refused: {error}"),
+    }
+}
+
+fn text_of(plan: &Plan) -> String {
+    let mut text = String::new();
+    for statement in &plan.statements {
+        let _ = writeln!(text, "as written, line {}: {:?}", statement.line, statement.as_written);
+        for hazard in &statement.hazards {
+            let _ = writeln!(text, "  hazard: {hazard}");
+        }
+    }
+    for (step, note) in plan.change.steps.iter().zip(&plan.notes) {
+        let _ = writeln!(text, "\n{} `{}` for lines {:?}: {}", step.phase, step.name, note.lines, note.why);
+        let _ = writeln!(text, "  forward {:#?}", step.forward);
+        let _ = writeln!(text, "  revert {:#?}", step.revert);
+        let _ = writeln!(
+            text,
+            "  only if {:?}; clients {:?}; approval {}",
+            step.preconditions, step.requires, step.needs_approval
+        );
+        let _ = writeln!(text, "  impact {:?}", note.impact);
+    }
+    text
+}
+
+#[test]
+fn postgres() {
+    check(Engine::Postgres, 15);
+}
+
+#[test]
+fn sqlite() {
+    check(Engine::Sqlite, 3);
+}

@@ -1,0 +1,3 @@
+-- What is there before.
+-- change
+VACUUM FULL users;
