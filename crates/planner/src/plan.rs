@@ -3,7 +3,7 @@
 use crate::catalog::Catalog;
 use crate::draft::{Draft, Drafts, Impact};
 use crate::rules;
-use crate::script::{self, Statement};
+use crate::script::{self, LeftOut, Script, Statement};
 use lockstep_core::Engine;
 use lockstep_core::change::Spec;
 use lockstep_core::step::{Action, Phase};
@@ -28,6 +28,8 @@ pub struct Plan {
     pub notes: Vec<Note>,
     /// One for each statement of the file, in order.
     pub statements: Vec<Explained>,
+    /// What the file says and is not run, in order.
+    pub left_out: Vec<LeftOut>,
 }
 
 /// Why a step is there, and what it costs.
@@ -108,7 +110,7 @@ impl Refusal {
 ///
 /// See [`Error`]; never retryable. The catalog is then somewhere in between.
 pub fn replay(target: Target, file: &str, text: &str, catalog: &mut Catalog) -> Result<(), Error> {
-    draft(target, file, &read(target, file, text)?, catalog).map(drop)
+    draft(target, file, &read(target, file, text)?.statements, catalog).map(drop)
 }
 
 /// Plans a file. `name` becomes the name of the change. The catalog is moved on to what it will be after the change.
@@ -117,7 +119,11 @@ pub fn replay(target: Target, file: &str, text: &str, catalog: &mut Catalog) -> 
 ///
 /// See [`Error`]; never retryable. The catalog is then somewhere in between.
 pub fn plan(target: Target, file: &str, name: &str, text: &str, catalog: &mut Catalog) -> Result<Plan, Error> {
-    let statements = read(target, file, text)?;
+    let Script { statements, left_out } = read(target, file, text)?;
+    if statements.is_empty() {
+        let problem = "it has no statement that does anything: what is the change?".to_owned();
+        return Err(Error::Change { file: file.to_owned(), problem });
+    }
     let drafted = draft(target, file, &statements, catalog)?;
     let explained = drafted.iter().map(|(statement, drafts)| explain(statement, drafts)).collect();
     let steps = arrange(drafted);
@@ -132,11 +138,11 @@ pub fn plan(target: Target, file: &str, name: &str, text: &str, catalog: &mut Ca
     number_equal_names(&mut change);
     match change.problem() {
         Some(problem) => Err(Error::Change { file: file.to_owned(), problem }),
-        None => Ok(Plan { change, notes, statements: explained }),
+        None => Ok(Plan { change, notes, statements: explained, left_out }),
     }
 }
 
-fn read(target: Target, file: &str, text: &str) -> Result<Vec<Statement>, Error> {
+fn read(target: Target, file: &str, text: &str) -> Result<Script, Error> {
     script::parse(target.engine, text).map_err(|source| Error::Script { file: file.to_owned(), source })
 }
 

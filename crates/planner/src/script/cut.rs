@@ -5,17 +5,25 @@ use lockstep_core::Engine;
 
 /// One statement, and the comments right above it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Piece {
+pub(super) struct Piece<'a> {
     /// Without the semicolon, comments inside kept.
-    pub(super) sql: String,
+    pub(super) sql: &'a str,
     /// Of its first word, counted from 1.
     pub(super) line: usize,
     /// Line comments above it with no empty line between, without their dashes, and their lines.
     pub(super) comments: Vec<(usize, String)>,
 }
 
+impl Piece<'_> {
+    /// Where its first directive stands.
+    pub(super) fn directive_line(&self) -> Option<usize> {
+        let is_directive = |(_, text): &&(usize, String)| text.starts_with(super::directive::PREFIX);
+        self.comments.iter().find(is_directive).map(|(line, _)| *line)
+    }
+}
+
 /// Cuts a text.
-pub(super) fn cut(engine: Engine, text: &str) -> Result<Vec<Piece>, Error> {
+pub(super) fn cut(engine: Engine, text: &str) -> Result<Vec<Piece<'_>>, Error> {
     let mut cutter = Cutter { engine, text, at: 0, line: 1 };
     let mut pieces = Vec::new();
     while let Some(piece) = cutter.piece()? {
@@ -31,8 +39,8 @@ struct Cutter<'a> {
     line: usize,
 }
 
-impl Cutter<'_> {
-    fn rest(&self) -> &str {
+impl<'a> Cutter<'a> {
+    fn rest(&self) -> &'a str {
         &self.text[self.at..]
     }
 
@@ -41,10 +49,20 @@ impl Cutter<'_> {
         self.at += bytes;
     }
 
-    fn piece(&mut self) -> Result<Option<Piece>, Error> {
+    fn error(&self, problem: String) -> Error {
+        Error { line: self.line, problem }
+    }
+
+    fn piece(&mut self) -> Result<Option<Piece<'a>>, Error> {
         let comments = self.comments_above()?;
         if self.rest().is_empty() {
             return directives_above_nothing(&comments).map_or(Ok(None), Err);
+        }
+        if self.engine == Engine::Sqlite && self.rest().starts_with('.') {
+            return Err(self.error(format!(
+                "`{}` is a command of the sqlite3 shell, not SQL: take it out",
+                self.word_here()
+            )));
         }
         let (start, line) = (self.at, self.line);
         let mut words: Vec<String> = Vec::new();
@@ -60,10 +78,19 @@ impl Cutter<'_> {
                     depth = depth_after(depth, &words, &word);
                     words.push(word);
                 }
+                // No operator and no name has one outside of quotes.
+                '\\' => {
+                    let command = self.word_here();
+                    return Err(self.error(format!("`{command}` is a command of psql, not SQL: take it out")));
+                }
                 _ => self.advance(first.len_utf8()),
             }
         }
-        let sql = self.text[start..self.at].trim_end().to_owned();
+        let sql = self.text[start..self.at].trim_end();
+        if is_copy_of_data_below(&words) {
+            let problem = "COPY ... FROM stdin reads rows that stand in the file: write them as INSERT";
+            return Err(Error { line, problem: problem.to_owned() });
+        }
         if !self.rest().is_empty() {
             self.advance(1);
         }
@@ -85,7 +112,7 @@ impl Cutter<'_> {
             }
             self.advance(blank);
             if self.rest().starts_with("--") {
-                let length = self.rest().find('\n').unwrap_or(self.rest().len());
+                let length = self.line_comment();
                 comments.push((self.line, self.rest()[2..length].trim().to_owned()));
                 self.advance(length);
             } else if !(self.rest().starts_with("/*") && self.skip_quoted_or_comment()?) {
@@ -98,7 +125,7 @@ impl Cutter<'_> {
     fn skip_quoted_or_comment(&mut self) -> Result<bool, Error> {
         let rest = self.rest();
         let (length, what) = if rest.starts_with("--") {
-            (Some(rest.find('\n').unwrap_or(rest.len())), "comment")
+            (Some(self.line_comment()), "comment")
         } else if rest.starts_with("/*") {
             (block_comment(rest, self.engine == Engine::Postgres), "comment")
         } else if rest.starts_with('\'') {
@@ -118,10 +145,21 @@ impl Cutter<'_> {
             return Ok(false);
         };
         let Some(length) = length else {
-            return Err(Error { line: self.line, problem: format!("the {what} that begins here is not closed") });
+            return Err(self.error(format!("the {what} that begins here is not closed")));
         };
         self.advance(length);
         Ok(true)
+    }
+
+    /// How long the line comment is that begins here. To PostgreSQL a carriage return alone ends a line.
+    fn line_comment(&self) -> usize {
+        let ends = |c| c == '\n' || (c == '\r' && self.engine == Engine::Postgres);
+        self.rest().find(ends).unwrap_or(self.rest().len())
+    }
+
+    /// What stands here up to the next white space, for messages.
+    fn word_here(&self) -> &'a str {
+        self.rest().split(char::is_whitespace).next().unwrap_or_default()
     }
 
     fn follows_a_word(&self) -> bool {
@@ -135,6 +173,11 @@ impl Cutter<'_> {
             && before.next().is_some_and(|c| c.eq_ignore_ascii_case(&'e'))
             && !before.next().is_some_and(is_word)
     }
+}
+
+fn is_copy_of_data_below(words: &[String]) -> bool {
+    words.first().is_some_and(|first| first == "copy")
+        && words.windows(2).any(|pair| pair[0] == "from" && pair[1] == "stdin")
 }
 
 fn directives_above_nothing(comments: &[(usize, String)]) -> Option<Error> {
@@ -205,6 +248,82 @@ fn dollar_tag(text: &str) -> Option<&str> {
 mod tests {
     use super::cut;
     use lockstep_core::Engine;
+    use proptest::prelude::*;
+
+    /// Text as it stands in migrations, and text as nobody would write it.
+    fn text() -> impl Strategy<Value = String> {
+        let common = prop::sample::select(vec![
+            ";",
+            ";\n",
+            "\n",
+            "\r\n",
+            "\n\n",
+            " ",
+            "'",
+            "''",
+            "\"",
+            "`",
+            "[",
+            "]",
+            "$$",
+            "$a$",
+            "$1",
+            "E'",
+            "--",
+            "-- x\n",
+            "/*",
+            "*/",
+            "begin",
+            "end",
+            "case",
+            "create trigger",
+            "create function",
+            "begin atomic",
+            "select",
+            "a",
+            "ü",
+            "(",
+            ")",
+        ]);
+        prop::collection::vec(prop_oneof![8 => common.prop_map(str::to_owned), 1 => ".{0,4}"], 0..40)
+            .prop_map(|parts| parts.concat())
+    }
+
+    proptest! {
+        /// Pieces stand in the text in their order, on the lines that they claim, and between them is nothing that runs.
+        #[test]
+        fn cutting_loses_nothing(text in text(), is_sqlite: bool) {
+            let engine = if is_sqlite { Engine::Sqlite } else { Engine::Postgres };
+            if let Ok(pieces) = cut(engine, &text) {
+                let mut end = 0;
+                for piece in &pieces {
+                    let start = piece.sql.as_ptr() as usize - text.as_ptr() as usize;
+                    prop_assert!(start >= end && !piece.sql.is_empty());
+                    prop_assert_eq!(cut(engine, &text[end..start]), Ok(Vec::new()), "between pieces");
+                    prop_assert_eq!(piece.line, text[..start].matches('\n').count() + 1);
+                    end = start + piece.sql.len();
+                }
+                prop_assert_eq!(cut(engine, &text[end..]), Ok(Vec::new()), "after the last piece");
+            }
+        }
+
+        /// Whatever stands in a file, it is read or refused.
+        #[test]
+        fn reading_never_panics(text in prop_oneof![text(), any::<String>()], is_sqlite: bool) {
+            let engine = if is_sqlite { Engine::Sqlite } else { Engine::Postgres };
+            let _ = crate::script::parse(engine, &text);
+        }
+
+        /// A piece is one statement: cut again it is itself.
+        #[test]
+        fn a_piece_is_one_piece(text in text(), is_sqlite: bool) {
+            let engine = if is_sqlite { Engine::Sqlite } else { Engine::Postgres };
+            for piece in cut(engine, &text).unwrap_or_default() {
+                let again = cut(engine, piece.sql).unwrap();
+                prop_assert_eq!(again.iter().map(|piece| piece.sql).collect::<Vec<_>>(), vec![piece.sql]);
+            }
+        }
+    }
 
     fn check(engine: Engine, text: &str, expected: &[&str]) {
         let pieces = cut(engine, text).unwrap();
@@ -252,6 +371,27 @@ mod tests {
             "-- far\n\n-- near\n-- lockstep: x\na;\n-- own\nb",
             &["5: a [near] [lockstep: x]", "7: b [own]"],
         );
+    }
+
+    #[test]
+    fn line_ends_of_every_kind_are_line_ends() {
+        check(Engine::Postgres, "-- far\r\n\r\n-- near\r\na;\r\nb", &["4: a [near]", "5: b"]);
+        check(Engine::Postgres, "a -- ;\rb; c", &["1: a -- ;\rb", "1: c"]);
+        check(Engine::Postgres, "/* only */ -- comments\n", &[]);
+    }
+
+    #[test]
+    fn what_is_no_sql_is_named() {
+        for (engine, text, expected) in [
+            (Engine::Postgres, "a;\n\\restrict x\nb", "line 2: `\\restrict` is a command of psql"),
+            (Engine::Postgres, "select 1 \\gexec", "line 1: `\\gexec` is a command of psql"),
+            (Engine::Sqlite, "a;\n.mode csv\n", "line 2: `.mode` is a command of the sqlite3 shell"),
+            (Engine::Postgres, "COPY a (b) FROM stdin;\n1'\n\\.\n", "line 1: COPY ... FROM stdin"),
+        ] {
+            let error = cut(engine, text).unwrap_err().to_string();
+            assert!(error.contains(expected), "{text}\n{error}");
+        }
+        check(Engine::Postgres, "select '\\d', \"\\d\"", &["1: select '\\d', \"\\d\""]);
     }
 
     #[test]

@@ -2,9 +2,11 @@
 
 mod cut;
 mod directive;
+mod session;
 mod statement;
 
 pub use directive::Directive;
+pub use session::LeftOut;
 pub use statement::{Kind, Statement};
 
 use lockstep_core::Engine;
@@ -19,12 +21,48 @@ pub struct Error {
     pub problem: String,
 }
 
-/// Reads a file.
+/// What a file says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Script {
+    /// What is to be done, in order.
+    pub statements: Vec<Statement>,
+    /// What is not run: the transaction around the whole, settings that nothing depends on.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// Reads a file. A byte order mark before it is no part of it.
 ///
 /// # Errors
 ///
-/// Quotes or comments that are not closed, directives that do not exist or stand above nothing. A statement that the parser does
-/// not know is no error here: it is [`Kind::Opaque`].
-pub fn parse(engine: Engine, text: &str) -> Result<Vec<Statement>, Error> {
-    cut::cut(engine, text)?.into_iter().map(|piece| Statement::of(engine, piece)).collect()
+/// Quotes or comments that are not closed, directives that do not exist or stand above nothing, commands of a shell, transactions
+/// within the file, settings that later statements could depend on. A statement that the parser does not know is no error here:
+/// it is [`Kind::Opaque`].
+pub fn parse(engine: Engine, text: &str) -> Result<Script, Error> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if let Some(at) = text.find('\0') {
+        let line = text[..at].matches('\n').count() + 1;
+        return Err(Error { line, problem: "a NUL character stands here: is the file UTF-8 text?".to_owned() });
+    }
+    let (pieces, left_out) = session::leave_out(engine, cut::cut(engine, text)?)?;
+    let statements = pieces.iter().map(|piece| Statement::of(engine, piece)).collect::<Result<_, _>>()?;
+    Ok(Script { statements, left_out })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+    use lockstep_core::Engine;
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_the_first_statement() {
+        let script = parse(Engine::Postgres, "\u{feff}SELECT 1").unwrap();
+        assert_eq!(script.statements[0].sql, "SELECT 1");
+        assert_eq!(script.statements[0].line, 1);
+    }
+
+    #[test]
+    fn text_that_is_no_text_is_named() {
+        let error = parse(Engine::Postgres, "SELECT\n 1\0").unwrap_err().to_string();
+        assert!(error.starts_with("line 2: a NUL character"), "{error}");
+    }
 }

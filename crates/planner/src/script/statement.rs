@@ -33,10 +33,10 @@ pub enum Kind {
 }
 
 impl Statement {
-    pub(super) fn of(engine: Engine, piece: Piece) -> Result<Self, Error> {
+    pub(super) fn of(engine: Engine, piece: &Piece<'_>) -> Result<Self, Error> {
         let directives = piece.comments.iter().filter_map(|(line, text)| Directive::read(*line, text));
         let directives = directives.collect::<Result<_, _>>()?;
-        Ok(Self { kind: parse(engine, &piece.sql), sql: piece.sql, line: piece.line, directives })
+        Ok(Self { kind: parse(engine, piece.sql), sql: piece.sql.to_owned(), line: piece.line, directives })
     }
 
     /// What existing rows of a column are to get, by directive. `column` is unquoted.
