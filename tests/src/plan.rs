@@ -60,8 +60,8 @@ pub fn all_phases(engine: Engine, batch_rows_max: u32) -> Spec {
         Engine::Sqlite => include_str!("../../crates/cli/src/demo/plans/0001_users_email.sqlite.toml"),
         Engine::Postgres => include_str!("../../crates/cli/src/demo/plans/0001_users_email.postgres.toml"),
     };
-    let mut spec =
-        lockstep_planner::plan_file::parse("0001_users_email", ALL_PHASES, text).expect("the demo's plan is a plan");
+    let mut spec = lockstep_planner::plan_file::parse("0001_users_email", ALL_PHASES, text)
+        .expect("the demo's plan is a plan");
     for step in &mut spec.steps {
         if let Action::Backfill(backfill) = &mut step.forward {
             backfill.batch_rows_max = batch_rows_max;

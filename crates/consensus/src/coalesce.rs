@@ -4,7 +4,9 @@
 use crate::Error;
 use lockstep_core::LogIndex;
 use std::future::Future;
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep_until};
 
 type Waiting = oneshot::Sender<Result<LogIndex, Error>>;
 
@@ -27,12 +29,19 @@ impl Coalescer {
     }
 }
 
-/// Runs rounds for as long as there are callers.
-pub(crate) async fn run_rounds<Round>(mut asked: mpsc::UnboundedReceiver<Waiting>, round: impl Fn() -> Round)
-where
+/// Runs rounds for as long as there are callers. Between the beginnings of two rounds lies at least `interval`: where callers can
+/// wait a moment, thousands of them shall not cost a round each.
+pub(crate) async fn run_rounds<Round>(
+    mut asked: mpsc::UnboundedReceiver<Waiting>,
+    interval: Duration,
+    round: impl Fn() -> Round,
+) where
     Round: Future<Output = Result<LogIndex, Error>>,
 {
+    let mut not_before = Instant::now();
     while let Some(first) = asked.recv().await {
+        sleep_until(not_before).await;
+        not_before = Instant::now() + interval;
         let mut waiting = vec![first];
         while let Ok(next) = asked.try_recv() {
             waiting.push(next);

@@ -136,12 +136,12 @@ impl Consensus {
         inner.tasks.spawn(service::serve(Arc::clone(&inner), listener));
         inner.spawn(|inner| propose::run_batches(inner, queue));
         inner.spawn(soft::run_pushes);
-        inner.spawn(
-            |inner| async move { coalesce::run_rounds(confirms_asked, || read::confirm_round(&inner)).await },
-        );
-        inner.spawn(
-            |inner| async move { coalesce::run_rounds(barriers_asked, || read::barrier_round(&inner)).await },
-        );
+        inner.spawn(|inner| async move {
+            coalesce::run_rounds(confirms_asked, CONFIRM_INTERVAL, || read::confirm_round(&inner)).await;
+        });
+        inner.spawn(|inner| async move {
+            coalesce::run_rounds(barriers_asked, Duration::ZERO, || read::barrier_round(&inner)).await;
+        });
         Ok(Self { inner })
     }
 
@@ -480,6 +480,9 @@ impl Inner {
         outcome
     }
 }
+
+/// Between two rounds that confirm the leadership. What they are for, leases of seconds, can wait as long.
+const CONFIRM_INTERVAL: Duration = Duration::from_millis(5);
 
 /// How long open calls may hold up the shutdown.
 const TASKS_END_WITHIN: Duration = Duration::from_secs(5);

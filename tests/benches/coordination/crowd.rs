@@ -114,13 +114,24 @@ impl Crowd {
             let (service, calls) = (self.service(index), Arc::clone(&self.calls));
             closing.spawn(async move {
                 let _permit = calls.acquire().await?;
-                insist(&service, |mut service| async move { service.close(session).await }).await
+                insist(&service, |mut service| async move { already_gone(service.close(session).await) }).await
             });
         }
         while let Some(closed) = closing.join_next().await {
             closed??;
         }
         Ok(())
+    }
+}
+
+/// A close whose answer was lost took effect all the same.
+fn already_gone(closed: Result<()>) -> Result<()> {
+    let is_unknown = |error: &anyhow::Error| {
+        error.downcast_ref::<tonic::Status>().is_some_and(|status| status.code() == tonic::Code::NotFound)
+    };
+    match closed {
+        Err(error) if is_unknown(&error) => Ok(()),
+        closed => closed,
     }
 }
 

@@ -7,6 +7,10 @@ use anyhow::{Result, ensure};
 use lockstep_client::view;
 use lockstep_core::Engine;
 use lockstep_core::change::{Spec, Status};
+use std::time::Duration;
+
+/// How long the applications run before anything changes, to compare with.
+const BASELINE: Duration = Duration::from_secs(2);
 
 /// Tells the whole story.
 pub(super) async fn tell(stage: &mut Stage) -> Result<Summary> {
@@ -14,6 +18,7 @@ pub(super) async fn tell(stage: &mut Stage) -> Result<Summary> {
     stage.start_app(Release::New).await?;
     stage.label("no change").await?;
     stage.say("an old and a new release of the application read and write on all shards");
+    tokio::time::sleep(BASELINE).await;
     one_change_through_all_phases(stage).await?;
     an_incompatible_change_is_blocked(stage).await?;
     an_agent_is_killed_and_comes_back(stage).await?;
