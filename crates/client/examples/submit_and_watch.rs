@@ -64,5 +64,6 @@ fn spec(engine: Engine) -> Spec {
         description: "a table for notes".to_owned(),
         steps: vec![step],
         block_deadline_ms: 15 * 60 * 1_000,
+        source: None,
     }
 }

@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 
 fn spec() -> Spec {
     let (name, description) = ("0042".to_owned(), String::new());
-    Spec { name, engine: Engine::Sqlite, description, steps: Vec::new(), block_deadline_ms: 1 }
+    Spec { name, engine: Engine::Sqlite, description, steps: Vec::new(), block_deadline_ms: 1, source: None }
 }
 
 /// Gives up soon, for calls that are to fail.
@@ -168,6 +168,7 @@ fn change(revision: u64, status: Status) -> view::Change {
         name: "0042".into(),
         description: String::new(),
         block_deadline_ms: 1,
+        source: None,
         submitted_by: "tester".into(),
         submitted_at: Timestamp(1),
         steps: Vec::new(),

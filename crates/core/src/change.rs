@@ -3,6 +3,7 @@
 use crate::engine::Engine;
 use crate::ids::{ChangeId, Timestamp, Version};
 use crate::in_flight::{Measurement, RevertReason};
+use crate::source::Source;
 use crate::step::{ClientRequirement, Phase, Step};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -22,6 +23,9 @@ pub struct Spec {
     /// A step that waits longer is shown BLOCKED; it is never forced. Milliseconds.
     #[serde(default = "block_deadline_default_ms")]
     pub block_deadline_ms: u64,
+    /// The file that it was made of, if it was made of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Source>,
 }
 
 fn block_deadline_default_ms() -> u64 {
@@ -39,6 +43,9 @@ pub struct Change {
     pub description: String,
     /// As submitted.
     pub block_deadline_ms: u64,
+    /// As submitted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Source>,
     /// Who submitted it.
     pub submitted_by: String,
     /// When.
@@ -295,6 +302,9 @@ impl Spec {
         }
         if self.steps.is_empty() || self.steps.len() > STEPS_MAX {
             return Some(format!("a change has 1 to {STEPS_MAX} steps, this one has {}", self.steps.len()));
+        }
+        if let Some(problem) = self.source.as_ref().and_then(Source::problem) {
+            return Some(problem);
         }
         let mut names = std::collections::BTreeSet::new();
         self.steps.iter().enumerate().find_map(|(index, step)| {

@@ -4,12 +4,15 @@
 //! Deliberately absent: reading files, and any knowledge of a running cluster.
 
 pub mod catalog;
+mod change;
 pub mod draft;
 pub mod name;
 pub mod plan;
 pub mod plan_file;
 mod rules;
 pub mod script;
+pub mod source;
 
 pub use catalog::Catalog;
+pub use change::{plan_change, replay_change};
 pub use plan::{Plan, Target, plan, replay};

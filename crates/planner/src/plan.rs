@@ -24,12 +24,14 @@ pub struct Target {
 pub struct Plan {
     /// What would be submitted.
     pub change: Spec,
-    /// One for each step of the change, in order.
+    /// One for each step of the change, in order; none when the steps were written by hand.
     pub notes: Vec<Note>,
-    /// One for each statement of the file, in order.
+    /// One for each statement of the file, in order; none when the steps were written by hand.
     pub statements: Vec<Explained>,
     /// What the file says and is not run, in order.
     pub left_out: Vec<LeftOut>,
+    /// What a person should know of the file as a whole.
+    pub remarks: Vec<String>,
 }
 
 /// Why a step is there, and what it costs.
@@ -85,6 +87,9 @@ pub enum Error {
         /// What is wrong.
         problem: String,
     },
+    /// A plan file with its steps written by hand that is not valid. The text names the file.
+    #[error("{0}")]
+    PlanFile(String),
 }
 
 /// Why a statement is not planned, and what would make it so.
@@ -119,12 +124,23 @@ pub fn replay(target: Target, file: &str, text: &str, catalog: &mut Catalog) -> 
 ///
 /// See [`Error`]; never retryable. The catalog is then somewhere in between.
 pub fn plan(target: Target, file: &str, name: &str, text: &str, catalog: &mut Catalog) -> Result<Plan, Error> {
-    let Script { statements, left_out } = read(target, file, text)?;
+    plan_script(target, file, name, &read(target, file, text)?, catalog)
+}
+
+/// Plans a file that was read.
+pub(crate) fn plan_script(
+    target: Target,
+    file: &str,
+    name: &str,
+    script: &Script,
+    catalog: &mut Catalog,
+) -> Result<Plan, Error> {
+    let Script { statements, left_out } = script;
     if statements.is_empty() {
         let problem = "it has no statement that does anything: what is the change?".to_owned();
         return Err(Error::Change { file: file.to_owned(), problem });
     }
-    let drafted = draft(target, file, &statements, catalog)?;
+    let drafted = draft(target, file, statements, catalog)?;
     let explained = drafted.iter().map(|(statement, drafts)| explain(statement, drafts)).collect();
     let steps = arrange(drafted);
     let notes = steps.iter().map(note).collect();
@@ -134,15 +150,17 @@ pub fn plan(target: Target, file: &str, name: &str, text: &str, catalog: &mut Ca
         description: String::new(),
         steps: steps.into_iter().map(|placed| placed.draft.step).collect(),
         block_deadline_ms: Spec::BLOCK_DEADLINE_DEFAULT_MS,
+        source: None,
     };
     number_equal_names(&mut change);
     match change.problem() {
         Some(problem) => Err(Error::Change { file: file.to_owned(), problem }),
-        None => Ok(Plan { change, notes, statements: explained, left_out }),
+        None => Ok(Plan { change, notes, statements: explained, left_out: left_out.clone(), remarks: Vec::new() }),
     }
 }
 
-fn read(target: Target, file: &str, text: &str) -> Result<Script, Error> {
+/// Reads a file.
+pub(crate) fn read(target: Target, file: &str, text: &str) -> Result<Script, Error> {
     script::parse(target.engine, text).map_err(|source| Error::Script { file: file.to_owned(), source })
 }
 

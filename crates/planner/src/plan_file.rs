@@ -133,7 +133,8 @@ pub fn parse(file: &str, stem: &str, text: &str) -> Result<Spec, Error> {
         .collect::<Result<_, _>>()?;
     let block_deadline_ms = plan.block_deadline_minutes.map_or(Spec::BLOCK_DEADLINE_DEFAULT_MS, |m| m * 60_000);
     let name = plan.name.unwrap_or_else(|| stem.to_owned());
-    let spec = Spec { name, engine: plan.engine, description: plan.description, steps, block_deadline_ms };
+    let spec =
+        Spec { name, engine: plan.engine, description: plan.description, steps, block_deadline_ms, source: None };
     match spec.problem() {
         Some(problem) => Err(Error::Plan { file: file.to_owned(), problem }),
         None => Ok(spec),

@@ -9,7 +9,7 @@ use lockstep_core::node::{self, Addresses, Fingerprint, Node};
 use lockstep_core::session::{self, Compatibility, Eviction};
 use lockstep_core::step::{Action, Assertion, Backfill, ClientRequirement, Phase, Step};
 use lockstep_core::version::{Entry, Outcome};
-use lockstep_core::{ChangeId, Engine, LogIndex, NodeId, SessionId, Timestamp, Version, audit};
+use lockstep_core::{ChangeId, Engine, LogIndex, NodeId, SessionId, Source, Timestamp, Version, audit};
 use lockstep_proto::{convert, v1, view};
 use prost::Message;
 use std::fmt::Debug;
@@ -188,6 +188,7 @@ fn change(status: Status, stage: Stage) -> view::Change {
             name: "0042".into(),
             description: "e-mail".into(),
             block_deadline_ms: 900,
+            source: Some(Source::of("0042.sql", b"SELECT 1")),
             submitted_by: "deploy-bot".into(),
             submitted_at: Timestamp(1),
             steps: step_statuses().into_iter().map(record).collect(),
@@ -233,7 +234,9 @@ fn specs_and_steps() {
     steps.extend(actions().into_iter().map(|action| step(Phase::Expand, action.clone(), Some(action))));
     for engine in [Engine::Sqlite, Engine::Postgres] {
         let (name, description) = ("0042".to_owned(), "e-mail".to_owned());
-        check::<_, v1::ChangeSpec>(Spec { name, engine, description, steps: steps.clone(), block_deadline_ms: 1 });
+        let steps = steps.clone();
+        let source = Some(Source::of("0042_users/up.sql", b"SELECT 1"));
+        check::<_, v1::ChangeSpec>(Spec { name, engine, description, steps, block_deadline_ms: 1, source });
     }
 }
 
@@ -361,7 +364,14 @@ fn what_cannot_be_is_refused_by_field() {
     let spec = || {
         let steps = vec![step(Phase::Expand, Action::Nothing, None)];
         let (name, description) = ("0042".to_owned(), String::new());
-        v1::ChangeSpec::from(Spec { name, engine: Engine::Sqlite, description, steps, block_deadline_ms: 1 })
+        v1::ChangeSpec::from(Spec {
+            name,
+            engine: Engine::Sqlite,
+            description,
+            steps,
+            block_deadline_ms: 1,
+            source: None,
+        })
     };
     refuse::<Spec, _>(v1::ChangeSpec { engine: 0, ..spec() }, "engine");
     refuse::<Spec, _>(v1::ChangeSpec { engine: 77, ..spec() }, "engine");

@@ -26,6 +26,7 @@ pub(super) fn submit(state: &mut State, context: &mut Context<'_>, spec: &Spec) 
         name: spec.name.clone(),
         description: spec.description.clone(),
         block_deadline_ms: spec.block_deadline_ms,
+        source: spec.source.clone(),
         submitted_by: context.actor.name.clone(),
         submitted_at: context.at,
         steps: spec.steps.iter().cloned().map(StepRecord::queued).collect(),

@@ -9,7 +9,7 @@ use crate::table::World;
 use lockstep_core::command::{Command, Role, Stamped};
 use lockstep_core::in_flight::Preparation;
 use lockstep_core::session::Compatibility;
-use lockstep_core::{LogIndex, NodeId, RequestId, SessionId, State, Timestamp, Version};
+use lockstep_core::{LogIndex, NodeId, RequestId, SessionId, Source, State, Timestamp, Version};
 use serde::Serialize;
 use serde_json::Value;
 use std::path::PathBuf;
@@ -108,6 +108,17 @@ fn every_kind_of_command_is_read_as_it_was_written() {
     let text = read("commands-1.json", &stamped());
     let read: Vec<Stamped> = serde_json::from_str(&text).expect("the golden file is readable");
     assert_eq!(read, stamped());
+}
+
+#[test]
+fn a_change_that_was_made_of_a_file_is_read_as_it_was_written() {
+    let mut spec = make::spec("users", vec![make::step("expand")]);
+    spec.source = Some(Source::of("0042_users/up.sql", b"ALTER TABLE users ADD COLUMN email text"));
+    let (at, actor) = (Timestamp(1_000), make::actor(Role::Operator));
+    let written = Stamped { at, actor, request: None, command: Command::SubmitChange { spec } };
+    let text = read("commands-2.json", &written);
+    let read: Stamped = serde_json::from_str(&text).expect("the golden file is readable");
+    assert_eq!(read, written);
 }
 
 /// A history that leaves something in every field of the state, in front of each stage.

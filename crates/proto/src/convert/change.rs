@@ -3,7 +3,7 @@
 use super::{Error, enumeration, list, map, optional, position, present, required, same_variants, unmap};
 use crate::{v1, view};
 use lockstep_core::change::{Approval, Change, Hold, Spec, Status, StepRecord, StepStatus};
-use lockstep_core::{ChangeId, LogIndex, NodeId, SessionId, Timestamp, Version};
+use lockstep_core::{ChangeId, LogIndex, NodeId, SessionId, Source, Timestamp, Version};
 
 same_variants!(
     v1::ChangeStatus,
@@ -29,6 +29,7 @@ impl From<Spec> for v1::ChangeSpec {
             description: spec.description,
             steps: spec.steps.into_iter().map(Into::into).collect(),
             block_deadline_ms: Some(spec.block_deadline_ms),
+            source: spec.source.map(Into::into),
         }
     }
 }
@@ -43,7 +44,20 @@ impl TryFrom<v1::ChangeSpec> for Spec {
             description: spec.description,
             steps: list("steps", spec.steps)?,
             block_deadline_ms: spec.block_deadline_ms.unwrap_or(BLOCK_DEADLINE_MS_DEFAULT),
+            source: spec.source.map(Into::into),
         })
+    }
+}
+
+impl From<Source> for v1::ChangeSource {
+    fn from(source: Source) -> Self {
+        Self { file: source.file, sha256: source.sha256 }
+    }
+}
+
+impl From<v1::ChangeSource> for Source {
+    fn from(source: v1::ChangeSource) -> Self {
+        Self { file: source.file, sha256: source.sha256 }
     }
 }
 
@@ -55,6 +69,7 @@ impl From<view::Change> for v1::Change {
             name: change.name,
             description: change.description,
             block_deadline_ms: change.block_deadline_ms,
+            source: change.source.map(Into::into),
             submitted_by: change.submitted_by,
             submitted_at_ms: change.submitted_at.0,
             steps: change.steps.into_iter().map(Into::into).collect(),
@@ -79,6 +94,7 @@ impl TryFrom<v1::Change> for view::Change {
             name: message.name,
             description: message.description,
             block_deadline_ms: message.block_deadline_ms,
+            source: message.source.map(Into::into),
             submitted_by: message.submitted_by,
             submitted_at: Timestamp(message.submitted_at_ms),
             steps: list("steps", message.steps)?,

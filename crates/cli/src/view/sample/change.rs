@@ -34,6 +34,7 @@ pub(crate) fn change_view() -> Change {
             name: spec.name,
             description: spec.description,
             block_deadline_ms: spec.block_deadline_ms,
+            source: spec.source,
             submitted_by: "dana".to_owned(),
             submitted_at: ago(300),
             steps: spec.steps.into_iter().enumerate().map(record).collect(),
