@@ -116,7 +116,7 @@ pub fn file(mut file: File, parent: Option<&str>) -> Result<Change, Error> {
 ///
 /// See [`Error`]; never retryable.
 pub fn folder(shown: &str, files: Vec<File>) -> Result<Vec<Change>, Error> {
-    let mut changes: BTreeMap<(Number, String), (Option<(Part, File)>, Option<File>)> = BTreeMap::new();
+    let mut changes: BTreeMap<(Number, String), Parts> = BTreeMap::new();
     for file in files {
         if layout::is_nobodys(&file.path) {
             continue;
@@ -138,6 +138,7 @@ pub fn folder(shown: &str, files: Vec<File>) -> Result<Vec<Change>, Error> {
     in_order(changes)
 }
 
+/// What does a change, and what undoes it.
 type Parts = (Option<(Part, File)>, Option<File>);
 
 fn in_order(changes: BTreeMap<(Number, String), Parts>) -> Result<Vec<Change>, Error> {
