@@ -27,6 +27,8 @@ pub struct Catalog {
     pub is_complete: bool,
     /// Tables that this change makes: empty, and nobody uses them yet.
     created: BTreeSet<String>,
+    /// Columns that this change adds, with their tables: no client uses them yet.
+    created_columns: BTreeSet<(String, String)>,
 }
 
 /// What is known of a table.
@@ -44,7 +46,7 @@ impl Catalog {
     /// Of a database that was introspected.
     #[must_use]
     pub fn of(schema: Schema, sizes: BTreeMap<String, Size>) -> Self {
-        Self { schema, sizes, is_complete: true, created: BTreeSet::new() }
+        Self { schema, sizes, is_complete: true, ..Self::default() }
     }
 
     /// Of a database that nobody looked at.
@@ -75,6 +77,17 @@ impl Catalog {
         self.schema.tables.insert(name.to_owned(), table);
     }
 
+    /// Notes that the change added a column to a table that was there.
+    pub fn create_column(&mut self, table: &str, column: &str) {
+        self.created_columns.insert((table.to_owned(), column.to_lowercase()));
+    }
+
+    /// True for a column that this change itself added.
+    #[must_use]
+    pub fn is_column_created_here(&self, table: &str, column: &str) -> bool {
+        self.created_columns.contains(&(table.to_owned(), column.to_lowercase()))
+    }
+
     /// Rows of a table; `None` when nobody knows. A table that this change made has none.
     #[must_use]
     pub fn rows(&self, name: &str) -> Option<u64> {
@@ -84,5 +97,6 @@ impl Catalog {
     /// A new change begins: what the one before made is in use now.
     pub fn end_change(&mut self) {
         self.created.clear();
+        self.created_columns.clear();
     }
 }

@@ -274,10 +274,13 @@ fn merge(before: &mut Draft, after: Draft) {
         statements.extend(more);
     }
     // What was done last is undone first.
-    if let (Some(Action::Statements { statements, .. }), Some(Action::Statements { statements: more, .. })) =
-        (&mut into.revert, step.revert)
-    {
-        statements.splice(0..0, more);
+    match (&mut into.revert, step.revert) {
+        (Some(Action::Statements { statements, .. }), Some(Action::Statements { statements: more, .. })) => {
+            statements.splice(0..0, more);
+        }
+        // What leaves no trace has nothing to undo.
+        (Some(nothing @ Action::Nothing), Some(more)) => *nothing = more,
+        _ => {}
     }
     if step.name != into.name && into.phase != Phase::SwitchWrites && into.phase != Phase::SwitchReads {
         into.name = format!("{}, {}", into.name, step.name);
