@@ -51,7 +51,8 @@ fn planned(
     let mut hazards = Vec::new();
     if let Some(expression) = backfill_of(statement, &name) {
         steps.push(fill(scope, &read.column, expression)?);
-        hazards.push(format!("rows that clients insert without `{name}` get its default, not the backfill's value"));
+        hazards
+            .push(format!("rows that clients insert without `{name}` get its default, not the backfill's value"));
     }
     if let Some(known) = catalog.schema.tables.get_mut(scope.name()) {
         known.columns.push(read.column);
@@ -131,7 +132,10 @@ fn check(scope: &Scope, read: &ColumnRead, statement: &Statement) -> Result<(), 
 
 fn volatile_default(table: &str, column: &Column) -> Refusal {
     Refusal::new(
-        format!("SQLite cannot add `{table}.{}` with a default that is not constant to a table with rows", column.name),
+        format!(
+            "SQLite cannot add `{table}.{}` with a default that is not constant to a table with rows",
+            column.name
+        ),
         format!(
             "add it without the default and put `-- lockstep: backfill {} = EXPRESSION` above, or rebuild the table",
             quote(&column.name)

@@ -20,7 +20,18 @@ impl ColumnRead {
 
 /// Words that end the type of a column.
 const AFTER_TYPE: [&str; 12] = [
-    "constraint", "primary", "not", "null", "unique", "check", "default", "collate", "references", "generated", "as", "on",
+    "constraint",
+    "primary",
+    "not",
+    "null",
+    "unique",
+    "check",
+    "default",
+    "collate",
+    "references",
+    "generated",
+    "as",
+    "on",
 ];
 
 /// Reads what stands between the brackets of a CREATE TABLE, and after them.
@@ -232,12 +243,13 @@ pub(super) fn write_table(name: &str, table: &Table) -> Result<String, Unwritabl
     let is_alone = |constraint: &&Constraint| {
         constraint.kind == ConstraintKind::PrimaryKey
             && constraint.columns.len() == 1
-            && by_column.get(constraint.columns[0].as_str()).is_some()
+            && by_column.contains_key(constraint.columns[0].as_str())
     };
     let primary = table.constraints.values().find(is_alone);
     let mut parts: Vec<String> = Vec::new();
     for column in &table.columns {
-        let is_primary = primary.is_some_and(|constraint| constraint.columns[0].eq_ignore_ascii_case(&column.name));
+        let is_primary =
+            primary.is_some_and(|constraint| constraint.columns[0].eq_ignore_ascii_case(&column.name));
         parts.push(write_column(column, is_primary, &foreign_of(table, &column.name))?);
     }
     for constraint in table.constraints.values() {
@@ -296,7 +308,9 @@ pub(super) fn write_column(column: &Column, is_primary: bool, foreign: &[&Constr
         parts.push("NOT NULL".to_owned());
     }
     parts.extend(column.default.as_ref().map(|default| format!("DEFAULT {}", write_default(default))));
-    parts.extend(column.generated.as_ref().map(|text| format!("GENERATED ALWAYS AS {}", super::text::executable(text))));
+    parts.extend(
+        column.generated.as_ref().map(|text| format!("GENERATED ALWAYS AS {}", super::text::executable(text))),
+    );
     for option in others.iter().filter(|option| **option != "autoincrement" && **option != "null") {
         if !option.starts_with("collate ") {
             return Err(unwritable(&column.name, &format!("`{option}`")));

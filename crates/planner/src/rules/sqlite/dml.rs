@@ -85,7 +85,7 @@ fn update_planned(
         Some(directed) => directed.map(|statements| Action::Statements { statements, transactional: true }),
         // The columns go when the change is undone.
         None if is_trace_free => Some(Action::Nothing),
-        None => must_be_directed(statement, "an UPDATE of rows that are there")?.map(|_| Action::Nothing),
+        None => must_be_directed(statement, &format!("this (update {})", scope.name()))?.map(|_| Action::Nothing),
     };
     let forward = Backfill {
         table: quote(&found.name),
@@ -98,7 +98,8 @@ fn update_planned(
     let mut draft = Draft::new(&step, Phase::Backfill, Action::Backfill(forward), revert)
         .why("In small batches, between which others write; it goes on where it stopped.");
     draft.impact.rows_estimate = found.rows;
-    let hazards = vec!["rows that clients write while the batches run may be missed or met in their new form".to_owned()];
+    let hazards =
+        vec!["rows that clients write while the batches run may be missed or met in their new form".to_owned()];
     Ok(Drafts { hazards, as_written: cost(&scope, true, false), ..drafts(vec![draft], touched(catalog, tokens)) })
 }
 
@@ -113,10 +114,12 @@ fn whole(
     let step = format!("{verb} {}", scope.name());
     let forward = vec![statement.sql.clone()];
     if scope.is_new() {
-        let draft = without_trace(&step, Phase::Expand, forward).why("The rows go with the table when this is undone.");
+        let mut draft =
+            without_trace(&step, Phase::Expand, forward).why("The rows go with the table when this is undone.");
+        draft.impact.scans = tokens.iter().any(|token| token.is_word("select"));
         return Ok(drafts(vec![draft], touched(catalog, tokens)));
     }
-    let revert = must_be_directed(statement, &format!("an {} of rows that are there", verb.to_uppercase()))?;
+    let revert = must_be_directed(statement, &format!("this ({verb} {})", scope.name()))?;
     let draft = on(scope, &step, Phase::Backfill, forward, revert)
         .scans(scope.rows())
         .why("It cannot be cut into batches: writes wait until it is through.");

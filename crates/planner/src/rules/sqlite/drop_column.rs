@@ -7,17 +7,11 @@ use crate::catalog::Catalog;
 use crate::draft::Drafts;
 use crate::name::quote;
 use crate::plan::Refusal;
-use crate::script::Statement;
 use lockstep_core::schema::{Constraint, ConstraintKind};
 use lockstep_core::step::Phase;
 
 /// `ALTER TABLE table DROP [COLUMN] column`.
-pub(super) fn plan(
-    statement: &Statement,
-    scope: Scope,
-    column: &str,
-    catalog: &mut Catalog,
-) -> Result<Drafts, Refusal> {
+pub(super) fn plan(scope: Scope, column: &str, catalog: &mut Catalog) -> Result<Drafts, Refusal> {
     let found = scope.known("whether clients can do without a value in the column depends on its definition")?;
     let known = found.column(column)?.clone();
     check_uses(catalog, &found, &known.name)?;
@@ -39,7 +33,6 @@ pub(super) fn plan(
         drop.impact.rows_estimate = found.rows;
         vec![tell(&format!("do without {}.{}", found.name, known.name), Phase::SwitchReads, why), drop]
     };
-    let _ = statement;
     if let Some(table) = catalog.schema.tables.get_mut(&found.name) {
         table.columns.retain(|other| other.name != known.name);
         table.constraints.retain(|_, constraint| !is_own(constraint, &known.name));
@@ -75,8 +68,12 @@ fn check_uses(catalog: &Catalog, found: &Found, column: &str) -> Result<(), Refu
         let what = match constraint.kind {
             ConstraintKind::PrimaryKey if names(&constraint.columns) => "the primary key",
             ConstraintKind::Unique if names(&constraint.columns) => "a UNIQUE constraint",
-            ConstraintKind::ForeignKey if names(&constraint.columns) && constraint.columns.len() > 1 => "a foreign key",
-            ConstraintKind::Check if is_own(constraint, column) && names_others(found, constraint, column) => "a CHECK",
+            ConstraintKind::ForeignKey if names(&constraint.columns) && constraint.columns.len() > 1 => {
+                "a foreign key"
+            }
+            ConstraintKind::Check if is_own(constraint, column) && names_others(found, constraint, column) => {
+                "a CHECK"
+            }
             _ => continue,
         };
         return Err(Refusal::new(
@@ -86,12 +83,20 @@ fn check_uses(catalog: &Catalog, found: &Found, column: &str) -> Result<(), Refu
     }
     let mut users: Vec<String> = Vec::new();
     let indexes = found.table.indexes.iter();
-    users.extend(indexes.filter(|(_, index)| mentions(&tokens(&index.definition), column)).map(|(n, _)| format!("index `{n}`")));
+    users.extend(
+        indexes
+            .filter(|(_, index)| mentions(&tokens(&index.definition), column))
+            .map(|(n, _)| format!("index `{n}`")),
+    );
     let triggers = found.table.triggers.iter();
-    users.extend(triggers.filter(|(_, text)| mentions(&tokens(text), column)).map(|(n, _)| format!("trigger `{n}`")));
+    users.extend(
+        triggers.filter(|(_, text)| mentions(&tokens(text), column)).map(|(n, _)| format!("trigger `{n}`")),
+    );
     let generated = found.table.columns.iter().filter(|other| other.name != column);
     let computes = |text: &Option<String>| text.as_ref().is_some_and(|text| mentions(&tokens(text), column));
-    users.extend(generated.filter(|other| computes(&other.generated)).map(|c| format!("generated column `{}`", c.name)));
+    users.extend(
+        generated.filter(|other| computes(&other.generated)).map(|c| format!("generated column `{}`", c.name)),
+    );
     users.extend(users_of(catalog, &[&found.name, column], Some(&found.name)));
     users.extend(parents(catalog, found, column));
     match users.first() {
@@ -105,7 +110,11 @@ fn check_uses(catalog: &Catalog, found: &Found, column: &str) -> Result<(), Refu
 
 fn names_others(found: &Found, constraint: &Constraint, column: &str) -> bool {
     let text = tokens(&constraint.definition);
-    found.table.columns.iter().any(|other| !other.name.eq_ignore_ascii_case(column) && mentions(&text, &other.name))
+    found
+        .table
+        .columns
+        .iter()
+        .any(|other| !other.name.eq_ignore_ascii_case(column) && mentions(&text, &other.name))
 }
 
 /// Foreign keys of other tables that point at the column.

@@ -29,7 +29,9 @@ pub(super) fn plan(name: &str, if_exists: bool, catalog: &mut Catalog) -> Result
                     .why("The same change made it: nobody uses it."),
             ]
         }
-        Scope::There(found) if found.table.options.contains_key("virtual") => vec![leave(&name), gone(&name, &name)],
+        Scope::There(found) if found.table.options.contains_key("virtual") => {
+            vec![leave(&name), gone(&name, &name)]
+        }
         _ => {
             let hidden = own("hidden", &[&name]);
             vec![leave(&name), hide(&name, &hidden), gone(&name, &hidden)]
@@ -61,10 +63,14 @@ fn leave(name: &str) -> Draft {
 
 fn hide(name: &str, hidden: &str) -> Draft {
     let rename = |from: &str, to: &str| vec![format!("ALTER TABLE {} RENAME TO {}", quote(from), quote(to))];
-    let mut draft =
-        Draft::statements(&format!("hide {name}"), Phase::Contract, rename(name, hidden), Some(rename(hidden, name)))
-            .locks(name, LOCK, BLOCKS)
-            .why("A client that still uses it fails now, while a rename brings everything back.");
+    let mut draft = Draft::statements(
+        &format!("hide {name}"),
+        Phase::Contract,
+        rename(name, hidden),
+        Some(rename(hidden, name)),
+    )
+    .locks(name, LOCK, BLOCKS)
+    .why("A client that still uses it fails now, while a rename brings everything back.");
     draft.step.needs_approval = false;
     draft
 }

@@ -2,7 +2,7 @@
 
 use super::create_table::surely;
 use super::scope::{Scope, cost, directed_revert, drafts, on, table, tell, unknown};
-use super::text::{Reader, Token, executable, items, render, tokens};
+use super::text::{Reader, Token, executable, items, render};
 use crate::catalog::Catalog;
 use crate::draft::{Draft, Drafts};
 use crate::name::quote;
@@ -124,7 +124,8 @@ pub(super) fn drop_index(
         steps.push(tell(&format!("do without index {name}"), Phase::SwitchWrites, why));
     }
     steps.push(draft);
-    let hazards = if scope.is_new() { Vec::new() } else { vec!["queries that used the index read the table".to_owned()] };
+    let hazards =
+        if scope.is_new() { Vec::new() } else { vec!["queries that used the index read the table".to_owned()] };
     let as_written = if phase == Phase::Contract { cost(&scope, false, false) } else { None };
     Ok(Drafts { hazards, as_written, ..drafts(steps, vec![scope.name().to_owned()]) })
 }
@@ -142,9 +143,5 @@ fn not_found(statement: &Statement, name: &str, if_exists: bool, catalog: &Catal
     let draft = Draft::statements(&format!("drop index {name}"), Phase::Expand, vec![sql], revert)
         .why("Only the list of definitions is written.");
     // Which table it belongs to is not known: nothing that follows may overtake it.
-    Ok(drafts(vec![draft], touches_any(catalog, &tokens(&statement.sql))))
-}
-
-fn touches_any(catalog: &Catalog, _text: &[Token]) -> Vec<String> {
-    catalog.schema.tables.keys().cloned().collect()
+    Ok(drafts(vec![draft], catalog.schema.tables.keys().cloned().collect()))
 }

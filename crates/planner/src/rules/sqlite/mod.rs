@@ -46,7 +46,7 @@ pub(super) fn plan(_target: Target, statement: &Statement, catalog: &mut Catalog
     } else if reader.words(&["delete", "from"]) {
         dml::delete(statement, reader, &tokens, catalog)
     } else {
-        refused::other(statement, &tokens)
+        refused::other(&tokens)
     };
     planned.unwrap_or_else(|| Err(not_understood(statement)))
 }
@@ -101,7 +101,7 @@ fn alter_table(
     if reader.word("drop") {
         let _ = reader.word("column");
         let column = reader.name()?;
-        return reader.rest.is_empty().then(|| drop_column::plan(statement, table, &column, catalog));
+        return reader.rest.is_empty().then(|| drop_column::plan(table, &column, catalog));
     }
     if reader.words(&["rename", "to"]) {
         let name = reader.name()?;

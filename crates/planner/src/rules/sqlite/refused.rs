@@ -9,13 +9,13 @@ use crate::script::Statement;
 use lockstep_core::step::Phase;
 
 /// A statement that is none of those that have rules. `None`: the planner does not know it.
-pub(super) fn other(statement: &Statement, tokens: &[Token]) -> Option<Result<Drafts, Refusal>> {
+pub(super) fn other(tokens: &[Token]) -> Option<Result<Drafts, Refusal>> {
     let first = match tokens.first()? {
         Token::Word(word) => word.to_lowercase(),
         _ => return None,
     };
     let (reason, remedy) = match first.as_str() {
-        "pragma" => return Some(pragma(statement, tokens)),
+        "pragma" => return Some(pragma(tokens)),
         "vacuum" => (
             "VACUUM writes the whole file anew under a lock that blocks everybody",
             "leave it out; `PRAGMA incremental_vacuum` or a VACUUM in a maintenance window is an operator's work",
@@ -46,27 +46,9 @@ pub(super) fn other(statement: &Statement, tokens: &[Token]) -> Option<Result<Dr
     Some(Err(Refusal::new(reason, remedy)))
 }
 
-/// Pragmas that matter to one connection only are left out; the executor's own has foreign keys off, and checks them.
-fn pragma(statement: &Statement, tokens: &[Token]) -> Result<Drafts, Refusal> {
-    const OF_THE_CONNECTION: [&str; 9] = [
-        "foreign_keys",
-        "defer_foreign_keys",
-        "foreign_key_check",
-        "legacy_alter_table",
-        "integrity_check",
-        "quick_check",
-        "busy_timeout",
-        "recursive_triggers",
-        "ignore_check_constraints",
-    ];
+/// Those that matter to one connection only were left out when the file was read.
+fn pragma(tokens: &[Token]) -> Result<Drafts, Refusal> {
     let name = Reader::new(&tokens[1..]).object().unwrap_or_default().to_lowercase();
-    if OF_THE_CONNECTION.contains(&name.as_str()) {
-        let hazard = format!(
-            "`{}` is left out: it says something to one connection only, and the executor has its own",
-            statement.sql
-        );
-        return Ok(Drafts { hazards: vec![hazard], ..Drafts::default() });
-    }
     Err(Refusal::new(
         format!("PRAGMA {name} is a setting of the file or of a connection, not of the schema"),
         "leave it out, and set it where the application opens its connections",
@@ -83,8 +65,9 @@ pub(super) fn temporary() -> Refusal {
 /// A statement that a person accepts as it stands.
 pub(super) fn opaque(statement: &Statement, tokens: &[Token], catalog: &Catalog) -> Result<Drafts, Refusal> {
     let revert = must_be_directed(statement, "a statement that the planner does not look into")?;
-    let draft = Draft::statements("run a statement as it stands", Phase::Expand, vec![statement.sql.clone()], revert)
-        .why("It was accepted as it is: nothing is known of what it does to others.");
+    let draft =
+        Draft::statements("run a statement as it stands", Phase::Expand, vec![statement.sql.clone()], revert)
+            .why("It was accepted as it is: nothing is known of what it does to others.");
     let hazards = vec!["nothing is known of what it does, and later statements are planned without it".to_owned()];
     Ok(Drafts { hazards, ..drafts(vec![draft], touched(catalog, tokens)) })
 }

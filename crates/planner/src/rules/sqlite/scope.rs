@@ -3,7 +3,6 @@
 use super::text::{Token, mentions, tokens};
 use crate::catalog::{Catalog, Known};
 use crate::draft::{Draft, Drafts, Impact, Lock};
-use crate::name::quote;
 use crate::plan::Refusal;
 use crate::script::{Directive, Statement};
 use lockstep_core::schema::{Column, Table};
@@ -158,7 +157,13 @@ pub(super) fn children(catalog: &Catalog, parent: &str) -> Vec<String> {
 }
 
 /// Statements in one transaction on a table; no lock counts on a table that nobody uses yet.
-pub(super) fn on(scope: &Scope, name: &str, phase: Phase, forward: Vec<String>, revert: Option<Vec<String>>) -> Draft {
+pub(super) fn on(
+    scope: &Scope,
+    name: &str,
+    phase: Phase,
+    forward: Vec<String>,
+    revert: Option<Vec<String>>,
+) -> Draft {
     let draft = Draft::statements(name, phase, forward, revert);
     if scope.is_new() { draft } else { draft.locks(scope.name(), LOCK, BLOCKS) }
 }
@@ -214,9 +219,4 @@ pub(super) fn backfill_of<'a>(statement: &'a Statement, column: &str) -> Option<
         }
         _ => None,
     })
-}
-
-/// `table` and `column`, quoted.
-pub(super) fn quoted(names: &[String]) -> String {
-    names.iter().map(|name| quote(name)).collect::<Vec<_>>().join(", ")
 }

@@ -64,7 +64,7 @@ fn joined(before: &[Token], token: &Token) -> Option<(usize, Token)> {
     match (last, token) {
         (Token::Symbol(one), Token::Symbol(two)) => {
             let whole = format!("{one}{two}");
-            OPERATORS.contains(&whole.as_str()).then(|| (1, Token::Symbol(whole)))
+            OPERATORS.contains(&whole.as_str()).then_some((1, Token::Symbol(whole)))
         }
         (Token::Word(x), Token::Literal(text)) if x.eq_ignore_ascii_case("x") && text.starts_with('\'') => {
             Some((1, Token::Literal(format!("{x}{text}"))))
@@ -74,7 +74,8 @@ fn joined(before: &[Token], token: &Token) -> Option<(usize, Token)> {
         }
         (Token::Symbol(sign), Token::Word(digits)) if (sign == "-" || sign == "+") && token.is_number_start() => {
             let number = before.get(before.len().checked_sub(2)?)?;
-            let is_open = number.is_number_start() && number.text().ends_with(['e', 'E']) && !number.text().contains('x');
+            let is_open =
+                number.is_number_start() && number.text().ends_with(['e', 'E']) && !number.text().contains('x');
             is_open.then(|| (2, Token::Word(format!("{}{sign}{digits}", number.text()))))
         }
         _ => None,
@@ -165,9 +166,11 @@ pub(super) fn mentions(tokens: &[Token], name: &str) -> bool {
 }
 
 /// The text with a name replaced wherever it stands, calls of a function of the same name aside.
+#[cfg(test)]
 pub(super) fn renamed(tokens: &[Token], from: &str, to: &str) -> Vec<Token> {
     let is_call = |position: usize| {
-        matches!(tokens[position], Token::Word(_)) && tokens.get(position + 1).is_some_and(|next| next.is_symbol("("))
+        matches!(tokens[position], Token::Word(_))
+            && tokens.get(position + 1).is_some_and(|next| next.is_symbol("("))
     };
     let replaced = |(position, token): (usize, &Token)| {
         if token.names(from) && !is_call(position) { Token::Quoted(to.to_owned()) } else { token.clone() }
@@ -284,7 +287,7 @@ impl<'a> Reader<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::{executable, items, render, renamed, tokens};
+    use super::{executable, items, renamed, render, tokens};
 
     #[test]
     fn normalised_texts_become_executable_and_executable_ones_stay_so() {
@@ -304,7 +307,10 @@ mod tests {
     #[test]
     fn names_are_replaced_and_calls_are_not() {
         let text = tokens("create index i on t ( Name , name ( name ) , 'name' )");
-        assert_eq!(render(&renamed(&text, "name", "a\"b")), "create index i on t (\"a\"\"b\", name (\"a\"\"b\"), 'name')");
+        assert_eq!(
+            render(&renamed(&text, "name", "a\"b")),
+            "create index i on t (\"a\"\"b\", name (\"a\"\"b\"), 'name')"
+        );
         assert_eq!(items(&tokens("a, f(b, c), d")).len(), 3);
     }
 }

@@ -81,7 +81,7 @@ pub(super) fn drop_view(
 
 fn is_own(catalog: &Catalog, view: &str, user: &str) -> bool {
     user.eq_ignore_ascii_case(&format!("view `{view}`"))
-        || triggers_of(catalog, view).iter().any(|(trigger, _)| user == &format!("trigger `{trigger}`"))
+        || triggers_of(catalog, view).iter().any(|(trigger, _)| *user == format!("trigger `{trigger}`"))
 }
 
 fn view_with_triggers(catalog: &Catalog, name: &str, definition: &str) -> Vec<String> {
@@ -91,7 +91,8 @@ fn view_with_triggers(catalog: &Catalog, name: &str, definition: &str) -> Vec<St
 
 /// Triggers on a view, with their texts.
 fn triggers_of(catalog: &Catalog, view: &str) -> Vec<(String, String)> {
-    let on_view = |definition: &str| trigger_table(definition).is_some_and(|table| table.eq_ignore_ascii_case(view));
+    let on_view =
+        |definition: &str| trigger_table(definition).is_some_and(|table| table.eq_ignore_ascii_case(view));
     let triggers = catalog.schema.objects.get("trigger").into_iter().flatten();
     triggers.filter(|(_, text)| on_view(text)).map(|(name, text)| (name.clone(), text.clone())).collect()
 }
@@ -120,7 +121,11 @@ pub(super) fn create_trigger(
     reader.rest = &reader.rest[position + 1..];
     let table = reader.object()?;
     if find_trigger(catalog, &name).is_some() {
-        return Some(if if_not_exists { Ok(there_already(&format!("trigger `{name}`"))) } else { Err(taken(&name)) });
+        return Some(if if_not_exists {
+            Ok(there_already(&format!("trigger `{name}`")))
+        } else {
+            Err(taken(&name))
+        });
     }
     let sql = surely(&statement.sql, if_not_exists);
     let touches = touched(catalog, &tokens(&sql));
@@ -204,7 +209,8 @@ fn not_found(
     let what = format!("a {kind} of which nothing is known");
     let revert = must_be_directed(statement, &what)?;
     let word = kind.to_uppercase();
-    let tell = tell(&format!("do without {kind} {name}"), Phase::SwitchReads, "Clients stop using it before it goes.");
+    let tell =
+        tell(&format!("do without {kind} {name}"), Phase::SwitchReads, "Clients stop using it before it goes.");
     let forward = vec![format!("DROP {word} {}", quote(name))];
     let draft = Draft::statements(&format!("drop {kind} {name}"), Phase::Contract, forward, revert)
         .why("Nobody uses it any more.");

@@ -1,0 +1,9 @@
+CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
+CREATE TABLE teams (id INTEGER PRIMARY KEY);
+INSERT INTO users (id, name) VALUES (1, 'A'), (2, 'B');
+-- change
+ALTER TABLE users ADD COLUMN email TEXT;
+ALTER TABLE users ADD COLUMN score INT NOT NULL DEFAULT -1;
+ALTER TABLE users ADD team_id INTEGER REFERENCES teams (id) ON DELETE SET NULL;
+ALTER TABLE users ADD COLUMN shout TEXT GENERATED ALWAYS AS (upper(name)) VIRTUAL;
+UPDATE users SET email = lower(name) || '@example.org' WHERE email IS NULL;

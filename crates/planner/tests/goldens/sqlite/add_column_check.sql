@@ -1,0 +1,4 @@
+CREATE TABLE users (id INTEGER PRIMARY KEY);
+INSERT INTO users (id) VALUES (1);
+-- change
+ALTER TABLE users ADD COLUMN age INTEGER CHECK (age >= 0);

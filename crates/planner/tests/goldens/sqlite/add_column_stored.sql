@@ -1,0 +1,3 @@
+CREATE TABLE users (id INTEGER PRIMARY KEY);
+-- change
+ALTER TABLE users ADD COLUMN twice INTEGER AS (id * 2) STORED;

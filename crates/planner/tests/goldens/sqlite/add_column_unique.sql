@@ -1,0 +1,3 @@
+CREATE TABLE users (id INTEGER PRIMARY KEY);
+-- change
+ALTER TABLE users ADD COLUMN email TEXT UNIQUE;

@@ -1,0 +1,3 @@
+CREATE TABLE a (id INTEGER PRIMARY KEY);
+-- change
+ATTACH DATABASE 'x.db' AS x;

@@ -1,0 +1,3 @@
+CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT);
+-- change
+DELETE FROM users WHERE name IS NULL;

@@ -1,0 +1,3 @@
+CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT UNIQUE);
+-- change
+ALTER TABLE users DROP COLUMN name;
