@@ -20,8 +20,6 @@ pub(super) async fn read(database: &Sqlite) -> Health {
 
 async fn size(database: &Sqlite) -> Result<u64, Error> {
     database
-        .session()
-        .await?
         .read(|here| {
             let size: i64 = here.own(here.connection.query_row(
                 "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",

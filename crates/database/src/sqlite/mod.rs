@@ -1,7 +1,7 @@
 //! SQLite: one file, one writer at a time.
 //!
-//! Every call works on a connection of its own, on a blocking thread. Introspection and other reads take no write lock;
-//! what writes begins with `BEGIN IMMEDIATE` under a short busy timeout and is tried again in a jittered rhythm, so that
+//! All work runs on blocking threads. Introspection and other reads share a connection and take no write lock; what writes has a
+//! connection of its own, begins with `BEGIN IMMEDIATE` under a short busy timeout and is tried again in a jittered rhythm, so that
 //! applications in other processes go on.
 
 mod backfill;
@@ -13,6 +13,7 @@ mod introspect;
 mod ledger;
 mod normalise;
 mod preflight;
+mod reader;
 mod session;
 
 use crate::database::Database;
@@ -24,6 +25,7 @@ use crate::preflight::Limits;
 pub(crate) use connect::{file_of, open_plain};
 use lockstep_core::in_flight::{Measurement, Obstacle};
 use lockstep_core::{Engine, Schema, Step, Version};
+use reader::Reader;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use tokio::sync::watch;
@@ -35,12 +37,21 @@ pub(crate) struct Sqlite {
     file: PathBuf,
     place: String,
     claim: Mutex<Option<claim::Claim>>,
+    reader: Reader,
 }
 
 impl Sqlite {
     pub(crate) fn new(dsn: &str) -> Result<Self, Error> {
         let file = file_of(dsn)?;
-        Ok(Self { place: file.display().to_string(), file, claim: Mutex::new(None) })
+        Ok(Self { place: file.display().to_string(), file, claim: Mutex::new(None), reader: Reader::default() })
+    }
+
+    /// Reads on a connection that is kept for it.
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&session::Here<'_>) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.reader.read(self, work).await
     }
 
     async fn session(&self) -> Result<session::Session, Error> {
@@ -63,15 +74,15 @@ impl Database for Sqlite {
     }
 
     async fn ledger(&self) -> Result<Ledger, Error> {
-        self.session().await?.read(ledger::read).await
+        self.read(ledger::read).await
     }
 
     async fn ledger_rows(&self, after: Version, rows_max: u32) -> Result<Vec<Row>, Error> {
-        self.session().await?.read(move |here| ledger::rows_after(here, after, rows_max)).await
+        self.read(move |here| ledger::rows_after(here, after, rows_max)).await
     }
 
     async fn schema(&self) -> Result<Schema, Error> {
-        self.session().await?.read(introspect::schema).await
+        self.read(introspect::schema).await
     }
 
     async fn preflight(&self, step: &Step, limits: &Limits) -> Vec<Obstacle> {
