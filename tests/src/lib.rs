@@ -5,6 +5,7 @@
 
 pub mod agent;
 pub mod cluster;
+pub mod golden;
 pub mod network;
 pub mod plan;
 pub mod shard;

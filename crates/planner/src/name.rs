@@ -47,6 +47,22 @@ pub fn own(purpose: &str, parts: &[&str]) -> String {
     format!("{}_{hash}", &plain[..end])
 }
 
+/// One of our own names ([`own`]), changed so that it comes after all usual names in the engine's order.
+#[must_use]
+pub fn own_last(own: &str) -> String {
+    let mut end = own.len();
+    // What is cut stands in the middle: the hash at the end tells two names apart.
+    let hash = own.rfind('_').unwrap_or(0);
+    if own.len() + 1 > BYTES_MAX {
+        end = hash - 1;
+        while !own.is_char_boundary(end) {
+            end -= 1;
+        }
+        return format!("~{}{}", &own[..end], &own[hash..]);
+    }
+    format!("~{}", &own[..end])
+}
+
 #[cfg(test)]
 mod tests {
     use super::{BYTES_MAX, own, quote, same};

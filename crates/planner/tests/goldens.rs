@@ -28,6 +28,8 @@ fn check(engine: Engine, version: u32) {
 
 fn shown(target: Target, stem: &str, text: &str) -> String {
     let (before, change) = text.split_once(SEPARATOR).unwrap_or_else(|| panic!("{stem}: no line `-- change`"));
+    // What the change means, in plain statements, is for the run on the engine.
+    let change = change.split_once("\n-- plain\n").map_or(change, |(change, _)| change);
     let mut catalog = Catalog::of(Default::default(), Default::default());
     replay(target, "before.sql", before, &mut catalog).unwrap_or_else(|error| panic!("{stem}: {error}"));
     match plan(target, "change.sql", stem, change, &mut catalog) {

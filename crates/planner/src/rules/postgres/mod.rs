@@ -1,20 +1,177 @@
 //! PostgreSQL 13 to 18.
 
-use crate::catalog::Catalog;
+mod add_column;
+mod add_constraint;
+mod alter_column;
+mod alter_table;
+mod column;
+mod constraint;
+mod create_table;
+mod dml;
+mod drop_constraint;
+mod fill;
+mod index;
+mod lock;
+mod naming;
+mod not_null;
+mod opaque;
+mod rewrite;
+mod sync;
+mod table_name;
+mod types;
+mod volatility;
+
+use crate::catalog::{Catalog, Known};
 use crate::draft::Drafts;
+use crate::name;
 use crate::plan::{Refusal, Target};
 use crate::script::{Kind, Statement};
+use lockstep_core::schema::{Column, ConstraintKind, Table};
+use sqlparser::ast;
+use table_name::Name;
+
+/// What a rule works with.
+struct Rule<'a> {
+    #[allow(dead_code, reason = "for the rules that come next")]
+    target: Target,
+    statement: &'a Statement,
+    catalog: &'a mut Catalog,
+}
+
+/// What a rule gives.
+type Planned = Result<Drafts, Refusal>;
 
 /// What to do for a statement.
-pub(super) fn plan(_target: Target, statement: &Statement, _catalog: &mut Catalog) -> Result<Drafts, Refusal> {
+pub(super) fn plan(target: Target, statement: &Statement, catalog: &mut Catalog) -> Result<Drafts, Refusal> {
+    let mut rule = Rule { target, statement, catalog };
     match &statement.kind {
-        Kind::Opaque(reason) => Err(Refusal::new(
-            format!("the planner does not understand this statement ({reason})"),
-            "accept it as it is with `-- lockstep: opaque` and `-- lockstep: revert ...` above it",
-        )),
-        Kind::Parsed(_) => Err(Refusal::new(
-            "there is no rule for this statement yet",
-            "accept it as it is with `-- lockstep: opaque` and `-- lockstep: revert ...` above it",
-        )),
+        _ if statement.says(&crate::script::Directive::Opaque) => opaque::accepted(&rule),
+        Kind::Opaque(reason) => opaque::plan(&mut rule, reason),
+        Kind::Parsed(parsed) => parsed_statement(&mut rule, parsed),
     }
 }
+
+fn parsed_statement(rule: &mut Rule<'_>, parsed: &ast::Statement) -> Planned {
+    match parsed {
+        ast::Statement::CreateTable(create) => create_table::plan(rule, create),
+        ast::Statement::AlterTable(alter) => alter_table::plan(rule, alter),
+        ast::Statement::CreateIndex(create) => index::create(rule, create),
+        ast::Statement::Insert(insert) => dml::insert(rule, insert),
+        ast::Statement::Update(update) => dml::update(rule, update),
+        ast::Statement::Delete(delete) => dml::delete(rule, delete),
+        _ => opaque::no_rule(),
+    }
+}
+
+/// A table that must be there.
+struct Found {
+    name: Name,
+    table: Table,
+    /// This change made it: nobody uses it.
+    is_new: bool,
+}
+
+impl Found {
+    fn column(&self, column: &str) -> Result<&Column, Refusal> {
+        self.table.columns.iter().find(|known| known.name == column).ok_or_else(|| {
+            Refusal::new(
+                format!("table {} has no column `{column}`", self.name.key()),
+                "correct the name, or plan against a database whose schema is up to date",
+            )
+        })
+    }
+
+    /// Columns by which a backfill can go through the table: of the primary key, or of a unique constraint without NULL.
+    fn key(&self) -> Option<Vec<String>> {
+        let nullable = |column: &String| self.column(column).is_ok_and(|column| column.nullable);
+        let primary = |kind| self.table.constraints.values().find(|constraint| constraint.kind == kind);
+        let unique = || {
+            self.table.constraints.values().find(|constraint| {
+                constraint.kind == ConstraintKind::Unique && !constraint.columns.iter().any(nullable)
+            })
+        };
+        primary(ConstraintKind::PrimaryKey).or_else(unique).map(|constraint| constraint.columns.clone())
+    }
+
+    fn key_to_fill(&self) -> Result<Vec<String>, Refusal> {
+        self.key().ok_or_else(|| {
+            Refusal::new(
+                format!(
+                    "table {} has no primary key by which its rows could be filled in batches",
+                    self.name.key()
+                ),
+                "add a primary key first, or a unique constraint on columns that are NOT NULL",
+            )
+        })
+    }
+}
+
+impl Rule<'_> {
+    /// A table of which facts are needed.
+    fn found(&self, written: &ast::ObjectName) -> Result<Found, Refusal> {
+        self.found_named(Name::of(written)?)
+    }
+
+    fn found_named(&self, name: Name) -> Result<Found, Refusal> {
+        let key = name.key();
+        match self.catalog.table(&key) {
+            Known::Table(table) => {
+                Ok(Found { table: table.clone(), is_new: self.catalog.is_created_here(&key), name })
+            }
+            Known::Absent => Err(Refusal::new(
+                format!("there is no table {key}"),
+                "correct the name, or plan against a database whose schema is up to date",
+            )),
+            Known::Unknown => Err(Refusal::new(
+                format!("nothing is known of table {key}, and a safe plan depends on what it is like"),
+                "plan against a cluster, or put the CREATE TABLE into a file of the schema that is read before",
+            )),
+        }
+    }
+
+    fn rows(&self, table: &Name) -> Option<u64> {
+        self.catalog.rows(&table.key())
+    }
+
+    fn table_mut(&mut self, table: &Name) -> &mut Table {
+        self.catalog.schema.tables.entry(table.key()).or_default()
+    }
+
+    fn column_mut(&mut self, table: &Name, column: &str) -> Option<&mut Column> {
+        self.table_mut(table).columns.iter_mut().find(|known| known.name == column)
+    }
+
+    /// What undoes the statement, by directive; an error when it says nothing and that is not accepted.
+    fn revert_by_directive(&self, reason: &str) -> Result<Option<Vec<String>>, Refusal> {
+        let reverts = self.statement.reverts();
+        if !reverts.is_empty() {
+            return Ok(Some(reverts));
+        }
+        if self.statement.says(&crate::script::Directive::Irreversible) {
+            return Ok(None);
+        }
+        Err(Refusal::new(
+            reason,
+            "say what undoes it with `-- lockstep: revert STATEMENT` above it, or accept that nothing does with \
+             `-- lockstep: irreversible`",
+        ))
+    }
+}
+
+/// Drafts that touch one table.
+fn on(table: &Name, steps: Vec<crate::draft::Draft>) -> Drafts {
+    Drafts { steps, touches: vec![table.key()], ..Drafts::default() }
+}
+
+/// A quoted column name.
+fn q(column: &str) -> String {
+    name::quote(column)
+}
+
+/// Quoted column names with commas between.
+fn q_list(columns: &[String]) -> String {
+    columns.iter().map(|column| name::quote(column)).collect::<Vec<_>>().join(", ")
+}
+
+/// Rows in a batch at most: the executor starts smaller and goes by the time that a batch takes.
+const BATCH_ROWS_MAX: u32 = 10_000;

@@ -1,0 +1,199 @@
+//! ADD COLUMN: what changes the catalog only is done at once; everything else is split off.
+
+use super::column::New;
+use super::fill::{self, Fill};
+use super::lock::{self, ACCESS_EXCLUSIVE, Locks};
+use super::table_name::Name;
+use super::{Found, Planned, Rule, add_constraint, column, create_table, not_null, on, q, volatility};
+use crate::draft::{Draft, Drafts};
+use crate::name;
+use crate::plan::Refusal;
+use lockstep_core::step::{Action, Phase};
+use sqlparser::ast::{ColumnDef, TableConstraint};
+
+pub(super) fn plan(rule: &mut Rule<'_>, found: &Found, written: &ColumnDef, if_not_exists: bool) -> Planned {
+    let new = column::read(rule.catalog, written)?;
+    let shown = column::shown(&found.name, &new.name);
+    if found.table.columns.iter().any(|known| known.name == new.name) {
+        if if_not_exists {
+            let hazard = format!("{shown} is there already: nothing is done");
+            return Ok(create_table::nothing(&found.name, hazard));
+        }
+        return Err(Refusal::new(
+            format!("{shown} is there already"),
+            "leave the statement out, or choose another name",
+        ));
+    }
+    if found.is_new {
+        return at_once(rule, found, &new, written);
+    }
+    if new.has_sequence() || new.generated.as_ref().is_some_and(|(_, stored)| *stored) {
+        return Err(rewriting(&shown, &new));
+    }
+    let mut steps = base(rule, found, &new)?;
+    let mut catalog_column = new.in_catalog(&found.name);
+    if !catalog_column.nullable && new.default.is_none() {
+        // The catalog knows it as nullable until the constraints are planned.
+        catalog_column.nullable = false;
+    }
+    rule.table_mut(&found.name).columns.push(catalog_column);
+    let as_written = cost(rule, found, &new);
+    for constraint in &new.constraints {
+        let mut now = rule.found_named(found.name.clone())?;
+        now.is_new = false;
+        steps.extend(add_constraint::steps(rule, &now, constraint, Some(&new.name))?.steps);
+    }
+    Ok(Drafts { as_written, ..on(&found.name, steps) })
+}
+
+/// Nobody uses the table: the statement is run just so.
+fn at_once(rule: &mut Rule<'_>, found: &Found, new: &New, written: &ColumnDef) -> Planned {
+    let mut table = found.table.clone();
+    column::put(rule.catalog, &found.name, &mut table, new)?;
+    *rule.table_mut(&found.name) = table;
+    let mut qualified = written.clone();
+    for option in &mut qualified.options {
+        if let sqlparser::ast::ColumnOption::ForeignKey(key) = &mut option.option {
+            key.foreign_table = Name::of(&key.foreign_table)?.object();
+        }
+    }
+    let forward = format!("ALTER TABLE {} ADD COLUMN {qualified}", found.name.sql());
+    let step =
+        Draft::statements(&step_name(found, new), Phase::Expand, vec![forward], Some(vec![drop(found, new)]))
+            .holds(&found.name, ACCESS_EXCLUSIVE)
+            .why("The table is new: nobody waits for it.");
+    Ok(on(&found.name, vec![step]))
+}
+
+fn step_name(found: &Found, new: &New) -> String {
+    format!("add {}", column::shown(&found.name, &new.name))
+}
+
+fn drop(found: &Found, new: &New) -> String {
+    format!("ALTER TABLE {} DROP COLUMN {}", found.name.sql(), q(&new.name))
+}
+
+/// The column, its values and its NOT NULL.
+fn base(rule: &Rule<'_>, found: &Found, new: &New) -> Result<Vec<Draft>, Refusal> {
+    let directive = rule.statement.backfill_of(&new.name);
+    let default = new.default_sql().filter(|default| !default.eq_ignore_ascii_case("null"));
+    let rows = rule.rows(&found.name);
+    let is_instant = default.is_none() || new.default.as_ref().is_some_and(volatility::is_stable);
+    let mut steps = Vec::new();
+    match (default, directive) {
+        (None, None) if new.not_null => return Err(needs_values(found, new)),
+        (default, None) if is_instant => {
+            let not_null = if new.not_null { " NOT NULL" } else { "" };
+            let default = default.map(|default| format!(" DEFAULT {default}")).unwrap_or_default();
+            steps.push(expand(found, new, vec![add(found, new, &format!("{default}{not_null}"))]).why(
+                "The server notes the column and its default in its catalog, and writes no row (from PostgreSQL 11 on).",
+            ));
+        }
+        (Some(default), directive) => {
+            let set_default =
+                format!("ALTER TABLE {} ALTER COLUMN {} SET DEFAULT {default}", found.name.sql(), q(&new.name));
+            steps.push(
+                expand(found, new, vec![add(found, new, ""), set_default])
+                    .why("First without values, so that no row is written; the default counts for rows to come."),
+            );
+            steps.push(fill::backfill(found, &new.name, directive.unwrap_or(&default), rows)?);
+            if new.not_null {
+                steps.push(not_null::step(&found.name, &new.name, rows));
+            }
+        }
+        (None, Some(expression)) => {
+            steps.push(
+                expand(found, new, vec![add(found, new, "")])
+                    .why("The server notes the column in its catalog only."),
+            );
+            if new.not_null {
+                let filled = Fill { column: &new.name, expression, revert: Some(Action::Nothing) };
+                steps.extend(fill::steps(rule, found, &filled)?);
+            } else {
+                steps.push(
+                    Draft::new(
+                        &format!("write {}", column::shown(&found.name, &new.name)),
+                        Phase::SwitchWrites,
+                        Action::Nothing,
+                        Some(Action::Nothing),
+                    )
+                    .requires_understanding()
+                    .why("Rows that are written without the column from here on would stay without a value."),
+                );
+                steps.push(fill::backfill(found, &new.name, expression, rows)?);
+            }
+        }
+        (None, None) => unreachable!("a column without default and values is instant"),
+    }
+    Ok(steps)
+}
+
+fn expand(found: &Found, new: &New, forward: Vec<String>) -> Draft {
+    Draft::statements(&step_name(found, new), Phase::Expand, forward, Some(vec![drop(found, new)]))
+        .holds(&found.name, ACCESS_EXCLUSIVE)
+}
+
+fn add(found: &Found, new: &New, rest: &str) -> String {
+    let collation = new.collation.as_ref().map(|collation| format!(" COLLATE {collation}")).unwrap_or_default();
+    let generated = match &new.generated {
+        Some((expression, _)) => format!(" GENERATED ALWAYS AS ({expression}) VIRTUAL"),
+        None => String::new(),
+    };
+    format!(
+        "ALTER TABLE {} ADD COLUMN {} {}{collation}{generated}{rest}",
+        found.name.sql(),
+        q(&new.name),
+        new.data_type
+    )
+}
+
+fn needs_values(found: &Found, new: &New) -> Refusal {
+    Refusal::new(
+        format!(
+            "{} is NOT NULL and has no default: rows that are there would have no value",
+            column::shown(&found.name, &new.name)
+        ),
+        format!(
+            "give them one with a line above the statement: `-- lockstep: backfill {} = ...`",
+            shown_name(&new.name)
+        ),
+    )
+}
+
+fn shown_name(column: &str) -> String {
+    super::table_name::as_printed(column)
+}
+
+fn rewriting(shown: &str, new: &New) -> Refusal {
+    let (what, remedy) = match &new.generated {
+        Some(_) => (
+            "a stored generated column",
+            "add a plain column with `-- lockstep: backfill ...` and compute it in a trigger of your own"
+                .to_owned(),
+        ),
+        None => (
+            "a column that is numbered by a sequence",
+            format!(
+                "write `CREATE SEQUENCE`, `ADD COLUMN {} {} DEFAULT nextval(...)` and `ALTER SEQUENCE ... OWNED BY` instead",
+                name::quote(&new.name),
+                new.data_type
+            ),
+        ),
+    };
+    Refusal::new(format!("adding {shown} as {what} writes the whole table anew while nobody can read it"), remedy)
+}
+
+/// What the statement would have cost as it stands; `None` when it is run just so.
+fn cost(rule: &Rule<'_>, found: &Found, new: &New) -> Option<crate::draft::Impact> {
+    let rows = rule.rows(&found.name);
+    let is_volatile = new.default.as_ref().is_some_and(|default| !volatility::is_stable(default));
+    let builds_index = new
+        .constraints
+        .iter()
+        .any(|made| matches!(made, TableConstraint::Unique(_) | TableConstraint::PrimaryKey(_)));
+    if is_volatile {
+        return Some(lock::rewrite(&found.name, ACCESS_EXCLUSIVE, rows));
+    }
+    let fills = rule.statement.backfill_of(&new.name).is_some();
+    (builds_index || fills || !new.constraints.is_empty()).then(|| lock::scan(&found.name, ACCESS_EXCLUSIVE, rows))
+}

@@ -1,0 +1,98 @@
+//! ALTER TABLE: operation by operation, in order.
+
+use super::opaque;
+use super::table_name::Name;
+use super::{Planned, Rule, add_column, add_constraint, alter_column, drop_constraint};
+use crate::catalog::Known;
+use crate::draft::{Drafts, Impact};
+use crate::name;
+use crate::plan::Refusal;
+use sqlparser::ast::{AlterTable, AlterTableOperation};
+
+pub(super) fn plan(rule: &mut Rule<'_>, alter: &AlterTable) -> Planned {
+    let name = Name::of(&alter.name)?;
+    if alter.if_exists && rule.catalog.table(&name.key()) == Known::Absent {
+        return Ok(super::create_table::nothing(
+            &name,
+            format!("there is no table {}: nothing is done", name.key()),
+        ));
+    }
+    let mut all = Drafts::default();
+    let mut operations: Vec<_> = alter.operations.iter().collect();
+    operations.sort_by_key(|operation| pass(operation, &alter.operations));
+    for operation in operations {
+        append(&mut all, one(rule, alter, &name, operation)?);
+    }
+    Ok(all)
+}
+
+/// The server does not go through the operations in their order, but in passes. What is dropped for good comes last here, when
+/// nothing else depends on it: everything else need not wait for it.
+fn pass(operation: &AlterTableOperation, all: &[AlterTableOperation]) -> u8 {
+    use sqlparser::ast::AlterColumnOperation::{DropDefault, DropNotNull, SetDataType};
+    let is_added = |name: &str| {
+        all.iter().any(|other| {
+            matches!(other, AlterTableOperation::AddColumn { column_def, .. } if name::meant(&column_def.name) == name)
+        })
+    };
+    match operation {
+        AlterTableOperation::DropColumn { column_names, .. } => {
+            if column_names.iter().any(|column| is_added(&name::meant(column))) { 0 } else { 6 }
+        }
+        AlterTableOperation::DropConstraint { .. }
+        | AlterTableOperation::AlterColumn { op: DropNotNull | DropDefault, .. } => 0,
+        AlterTableOperation::AlterColumn { op: SetDataType { .. }, .. } => 1,
+        AlterTableOperation::AddColumn { .. } => 2,
+        AlterTableOperation::AlterColumn { .. } => 3,
+        AlterTableOperation::AddConstraint { .. } => 4,
+        _ => 5,
+    }
+}
+
+fn one(rule: &mut Rule<'_>, alter: &AlterTable, name: &Name, operation: &AlterTableOperation) -> Planned {
+    let found = rule.found_named(name.clone())?;
+    if alter.only && found.table.options.contains_key("partition by") {
+        return Err(Refusal::new(
+            format!("ONLY on the partitioned table {} leaves its partitions as they are", name.key()),
+            "leave ONLY out",
+        ));
+    }
+    match operation {
+        AlterTableOperation::AddColumn { column_def, if_not_exists, .. } => {
+            add_column::plan(rule, &found, column_def, *if_not_exists)
+        }
+        AlterTableOperation::AddConstraint { constraint, not_valid } => {
+            add_constraint::plan(rule, &found, constraint, *not_valid)
+        }
+        AlterTableOperation::ValidateConstraint { name } => add_constraint::validate(rule, &found, name),
+        AlterTableOperation::DropConstraint { if_exists, name, drop_behavior } => {
+            drop_constraint::plan(rule, &found, name, *if_exists, drop_behavior.as_ref())
+        }
+        AlterTableOperation::AlterColumn { column_name, op } => alter_column::plan(rule, &found, column_name, op),
+        _ => opaque::no_rule(),
+    }
+}
+
+/// One statement's drafts after another's.
+fn append(all: &mut Drafts, more: Drafts) {
+    all.steps.extend(more.steps);
+    all.hazards
+        .extend(more.hazards.into_iter().filter(|hazard| !all.hazards.contains(hazard)).collect::<Vec<_>>());
+    for table in more.touches {
+        if !all.touches.contains(&table) {
+            all.touches.push(table);
+        }
+    }
+    all.as_written = match (all.as_written.take(), more.as_written) {
+        (Some(one), Some(other)) => Some(together(one, other)),
+        (one, other) => one.or(other),
+    };
+}
+
+fn together(mut one: Impact, other: Impact) -> Impact {
+    one.locks.extend(other.locks.into_iter().filter(|lock| !one.locks.contains(lock)).collect::<Vec<_>>());
+    one.scans |= other.scans;
+    one.rewrites |= other.rewrites;
+    one.rows_estimate = one.rows_estimate.max(other.rows_estimate);
+    one
+}

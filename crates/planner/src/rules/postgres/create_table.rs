@@ -1,0 +1,137 @@
+//! CREATE TABLE: nobody uses it yet, so it is made just so.
+
+use super::lock::{Locks, SHARE_ROW_EXCLUSIVE};
+use super::table_name::Name;
+use super::{Planned, Rule, column, constraint, on};
+use crate::catalog::Known;
+use crate::draft::{Draft, Drafts};
+use crate::plan::Refusal;
+use lockstep_core::schema::{ConstraintKind, Table};
+use lockstep_core::step::Phase;
+use sqlparser::ast::{ColumnOption, CreateTable, ObjectName, TableConstraint};
+
+pub(super) fn plan(rule: &mut Rule<'_>, create: &CreateTable) -> Planned {
+    let name = Name::of(&create.name)?;
+    refuse_special_forms(create)?;
+    let mut drafts = on(&name, Vec::new());
+    match rule.catalog.table(&name.key()) {
+        Known::Table(_) if create.if_not_exists => {
+            drafts.hazards.push(format!("table {} is there already: nothing is done", name.key()));
+            return Ok(drafts);
+        }
+        Known::Table(_) => {
+            return Err(Refusal::new(format!("table {} is there already", name.key()), "choose another name"));
+        }
+        Known::Unknown if create.if_not_exists => drafts.hazards.push(format!(
+            "IF NOT EXISTS is left out: a table {} that is there already would not be this one",
+            name.key()
+        )),
+        Known::Absent | Known::Unknown => {}
+    }
+    let table = in_catalog(rule, &name, create)?;
+    drafts.steps = steps(&name, create)?;
+    rule.catalog.create_table(&name.key(), table);
+    Ok(drafts)
+}
+
+fn refuse_special_forms(create: &CreateTable) -> Result<(), Refusal> {
+    let own_statement = "accept it as it is with `-- lockstep: opaque` and `-- lockstep: revert DROP TABLE ...`";
+    if create.temporary {
+        return Err(Refusal::new(
+            "a temporary table is gone with the session that made it",
+            "leave the statement out",
+        ));
+    }
+    if create.query.is_some() {
+        return Err(Refusal::new(
+            "CREATE TABLE AS: the columns of the new table are not written",
+            "write CREATE TABLE with its columns, then INSERT ... SELECT",
+        ));
+    }
+    if create.partition_of.is_some() || create.inherits.is_some() || create.like.is_some() {
+        return Err(Refusal::new("the new table takes its columns from another one", own_statement));
+    }
+    Ok(())
+}
+
+/// The table as it will be. Constraints are named as the server names them.
+fn in_catalog(rule: &mut Rule<'_>, name: &Name, create: &CreateTable) -> Result<Table, Refusal> {
+    let mut table = Table::default();
+    // Columns first: a constraint may name one that comes after it.
+    let mut of_columns: Vec<(String, TableConstraint)> = Vec::new();
+    for written in &create.columns {
+        let mut new = column::read(rule.catalog, written)?;
+        of_columns.extend(std::mem::take(&mut new.constraints).into_iter().map(|made| (new.name.clone(), made)));
+        column::put(rule.catalog, name, &mut table, &new)?;
+    }
+    let of_columns = of_columns.iter().map(|(column, written)| (Some(column.as_str()), written));
+    let all: Vec<_> = of_columns.chain(create.constraints.iter().map(|written| (None, written))).collect();
+    // The server names checks first, then keys, then foreign keys.
+    let rank = |written: &TableConstraint| match written {
+        TableConstraint::Check(_) => 0,
+        TableConstraint::ForeignKey(_) => 2,
+        _ => 1,
+    };
+    for wanted in 0..=2 {
+        for (column, written) in all.iter().filter(|(_, written)| rank(written) == wanted) {
+            let made = constraint::read(rule.catalog, name, &table, written, *column)?;
+            if made.kind == ConstraintKind::PrimaryKey {
+                let mine = |known: &&mut lockstep_core::schema::Column| made.columns.contains(&known.name);
+                table.columns.iter_mut().filter(mine).for_each(|known| known.nullable = false);
+            }
+            table.constraints.insert(made.name.clone(), made.in_catalog());
+        }
+    }
+    if create.unlogged {
+        table.options.insert("persistence".to_owned(), "unlogged".to_owned());
+    }
+    if let Some(by) = &create.partition_by {
+        table.options.insert("partition by".to_owned(), by.to_string());
+    }
+    Ok(table)
+}
+
+fn steps(name: &Name, create: &CreateTable) -> Result<Vec<Draft>, Refusal> {
+    let mut qualified = create.clone();
+    qualified.name = name.object();
+    qualified.if_not_exists = false;
+    let mut referred = Vec::new();
+    for key in foreign_tables(&mut qualified) {
+        let target = Name::of(key)?;
+        *key = target.object();
+        referred.push(target);
+    }
+    let mut step = Draft::statements(
+        &format!("create {}", name.key()),
+        Phase::Expand,
+        vec![qualified.to_string()],
+        Some(vec![format!("DROP TABLE {}", name.sql())]),
+    )
+    .why("Nobody uses a table that was not there.");
+    referred.retain(|target| target != name);
+    referred.sort();
+    referred.dedup();
+    for target in &referred {
+        step = step.holds(target, SHARE_ROW_EXCLUSIVE);
+    }
+    Ok(vec![step])
+}
+
+fn foreign_tables(create: &mut CreateTable) -> Vec<&mut ObjectName> {
+    let of_columns = create.columns.iter_mut().flat_map(|column| &mut column.options).filter_map(|option| {
+        match &mut option.option {
+            ColumnOption::ForeignKey(key) => Some(&mut key.foreign_table),
+            _ => None,
+        }
+    });
+    let of_table = create.constraints.iter_mut().filter_map(|constraint| match constraint {
+        TableConstraint::ForeignKey(key) => Some(&mut key.foreign_table),
+        _ => None,
+    });
+    of_columns.chain(of_table).collect()
+}
+
+/// Drafts that do nothing, and say why.
+pub(super) fn nothing(touches: &Name, hazard: String) -> Drafts {
+    Drafts { hazards: vec![hazard], ..on(touches, Vec::new()) }
+}

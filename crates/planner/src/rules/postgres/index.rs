@@ -1,0 +1,173 @@
+//! CREATE INDEX, and what is like it: built concurrently, so that writes go on.
+
+use super::lock::{self, Locks, SHARE, SHARE_UPDATE_EXCLUSIVE};
+use super::table_name::{Name, as_printed, quoted};
+use super::{Found, Planned, Rule, create_table, naming, on};
+use crate::draft::{Draft, Drafts};
+use crate::name;
+use crate::plan::Refusal;
+use lockstep_core::schema::Index;
+use lockstep_core::step::Phase;
+use sqlparser::ast::{CreateIndex, Expr, ObjectName, ObjectNamePart, OrderBySort};
+
+pub(super) fn create(rule: &mut Rule<'_>, create: &CreateIndex) -> Planned {
+    let found = rule.found(&create.table_name)?;
+    let is_taken =
+        |name: &str| found.table.indexes.contains_key(name) || found.table.constraints.contains_key(name);
+    let index = match &create.name {
+        Some(written) => found.name.beside(&name::parts(written).pop().unwrap_or_default()),
+        None => found.name.beside(&naming::choose(&found.name.name, &columns_in_name(create), "idx", is_taken)),
+    };
+    if create.if_not_exists && is_taken(&index.name) {
+        let hazard = format!("index {} is there already: nothing is done", index.key());
+        return Ok(create_table::nothing(&found.name, hazard));
+    }
+    if found.table.options.contains_key("partition by") {
+        return Err(Refusal::new(
+            format!(
+                "table {} is partitioned, and an index on all of it blocks writes while it is built",
+                found.name.key()
+            ),
+            "build an index on each partition, then `CREATE INDEX ... ON ONLY`, then ATTACH them",
+        ));
+    }
+    let mut written = create.clone();
+    written.name = Some(ObjectName(vec![ObjectNamePart::Identifier(quoted(&index.name))]));
+    written.table_name = found.name.object();
+    written.if_not_exists = false;
+    let drafts = drafts(rule, &found, &index, &mut written);
+    let definition = definition(&found.name, &index, create);
+    let made = Index { unique: create.unique, valid: true, definition };
+    rule.table_mut(&found.name).indexes.insert(index.name, made);
+    Ok(drafts)
+}
+
+fn drafts(rule: &Rule<'_>, found: &Found, index: &Name, written: &mut CreateIndex) -> Drafts {
+    let name = format!("index {}", index.key());
+    if found.is_new {
+        written.concurrently = false;
+        let revert = vec![format!("DROP INDEX {}", index.sql())];
+        let step = Draft::statements(&name, Phase::Expand, vec![written.to_string()], Some(revert))
+            .holds(&found.name, SHARE)
+            .why("The table is new: nobody waits for it.");
+        return on(&found.name, vec![step]);
+    }
+    let as_written = (!written.concurrently).then(|| lock::scan(&found.name, SHARE, rule.rows(&found.name)));
+    written.concurrently = true;
+    let mut step = build(&name, &found.name, written.to_string(), index)
+        .scans(rule.rows(&found.name))
+        .why("Built concurrently: writes go on while it is built. A build that stopped half-way is dropped and begun again.");
+    if written.unique
+        && let Some(query) = duplicates(found, written)
+    {
+        step = step.only_if(&format!("no two rows are equal by {}", index.key()), query);
+    }
+    let mut drafts = Drafts { as_written, ..on(&found.name, vec![step]) };
+    if written.unique {
+        drafts.hazards.push("from here on writes fail that would make two rows equal".to_owned());
+    }
+    drafts
+}
+
+/// One concurrent build.
+pub(super) fn build(name: &str, table: &Name, forward: String, index: &Name) -> Draft {
+    let revert = format!("DROP INDEX CONCURRENTLY {}", index.sql());
+    Draft::alone(name, Phase::Expand, forward, Some(revert)).holds(table, SHARE_UPDATE_EXCLUSIVE)
+}
+
+/// Rows that a unique index would refuse.
+fn duplicates(found: &Found, create: &CreateIndex) -> Option<String> {
+    let keys: Vec<String> = create.columns.iter().map(|column| column.column.expr.to_string()).collect();
+    let condition = create.predicate.as_ref().map(|predicate| format!("({predicate})"));
+    duplicates_of(&found.name, &keys, condition, create.nulls_distinct != Some(false))
+}
+
+/// Groups of rows that are equal by these expressions.
+pub(super) fn duplicates_of(
+    table: &Name,
+    keys: &[String],
+    condition: Option<String>,
+    nulls_distinct: bool,
+) -> Option<String> {
+    let not_null = keys.iter().filter(|_| nulls_distinct).map(|key| format!("({key}) IS NOT NULL"));
+    let conditions: Vec<String> = condition.into_iter().chain(not_null).collect();
+    let filter =
+        if conditions.is_empty() { String::new() } else { format!(" WHERE {}", conditions.join(" AND ")) };
+    let keys = keys.join(", ");
+    (!keys.is_empty()).then(|| {
+        format!("SELECT {keys}, count(*) AS rows FROM {}{filter} GROUP BY {keys} HAVING count(*) > 1", table.sql())
+    })
+}
+
+/// As `ChooseIndexColumnNames` does it.
+fn columns_in_name(create: &CreateIndex) -> String {
+    let part = |expression: &Expr| match expression {
+        Expr::Identifier(ident) => name::meant(ident),
+        Expr::Function(function) => name::parts(&function.name).pop().unwrap_or_default(),
+        _ => "expr".to_owned(),
+    };
+    let mut parts: Vec<String> = Vec::new();
+    for column in &create.columns {
+        let plain = part(&column.column.expr);
+        let mut unique = plain.clone();
+        let mut number = 1;
+        while parts.contains(&unique) {
+            unique = format!("{plain}{number}");
+            number += 1;
+        }
+        parts.push(unique);
+    }
+    parts.join("_")
+}
+
+/// As the server prints it, as far as that is plain.
+fn definition(table: &Name, index: &Name, create: &CreateIndex) -> String {
+    let unique = if create.unique { "UNIQUE " } else { "" };
+    let method = create.using.as_ref().map_or("btree".to_owned(), |using| using.to_string().to_lowercase());
+    let column = |column: &sqlparser::ast::IndexColumn| {
+        let mut text = match &column.column.expr {
+            Expr::Identifier(ident) => as_printed(&name::meant(ident)),
+            Expr::Function(function) => function.to_string(),
+            Expr::Nested(inner) => format!("({inner})"),
+            other => format!("({other})"),
+        };
+        if let Some(class) = &column.operator_class {
+            text.push_str(&format!(" {class}"));
+        }
+        let descends = matches!(column.column.options.sort, Some(OrderBySort::Desc));
+        if descends {
+            text.push_str(" DESC");
+        }
+        match column.column.options.nulls_first {
+            Some(true) if !descends => text.push_str(" NULLS FIRST"),
+            Some(false) if descends => text.push_str(" NULLS LAST"),
+            _ => {}
+        }
+        text
+    };
+    let columns = create.columns.iter().map(column).collect::<Vec<_>>().join(", ");
+    let including =
+        create.include.iter().map(|ident| as_printed(&name::meant(ident))).collect::<Vec<_>>().join(", ");
+    let including = if including.is_empty() { including } else { format!(" INCLUDE ({including})") };
+    let nulls = if create.nulls_distinct == Some(false) { " NULLS NOT DISTINCT" } else { "" };
+    let condition = create.predicate.as_ref().map(|predicate| format!(" WHERE ({predicate})")).unwrap_or_default();
+    format!(
+        "CREATE {unique}INDEX {} ON {} USING {method} ({columns}){including}{nulls}{condition}",
+        as_printed(&index.name),
+        table.key()
+    )
+}
+
+/// An index's definition as a statement that builds it concurrently.
+pub(super) fn concurrently(definition: &str) -> String {
+    definition.replacen("INDEX ", "INDEX CONCURRENTLY ", 1)
+}
+
+/// The index of this name, and its table.
+#[allow(dead_code, reason = "for the rules that come next")]
+pub(super) fn find(rule: &Rule<'_>, index: &Name) -> Option<(Name, Index)> {
+    rule.catalog.schema.tables.iter().find_map(|(key, table)| {
+        let name = Name::from_key(key).filter(|name| name.schema == index.schema)?;
+        table.indexes.get(&index.name).map(|found| (name, found.clone()))
+    })
+}

@@ -1,0 +1,57 @@
+//! Finding and replacing the name of a column in SQL that the server printed or a person wrote, token by token.
+
+use crate::name;
+use sqlparser::dialect::PostgreSqlDialect;
+use sqlparser::tokenizer::{Token, Tokenizer, Word};
+
+/// True when `sql` may mean the column somewhere.
+pub(super) fn mentions(sql: &str, column: &str) -> bool {
+    // What cannot be read may mean anything.
+    let Some(tokens) = tokens(sql) else { return true };
+    (0..tokens.len()).any(|position| is_column(&tokens, position, column))
+}
+
+/// `sql` with another column in the place of `column`; `None` when it cannot be read.
+#[allow(dead_code, reason = "for the rules that come next")]
+pub(super) fn with_column(sql: &str, column: &str, other: &str) -> Option<String> {
+    let tokens = tokens(sql)?;
+    let text = |position: usize| {
+        if is_column(&tokens, position, column) { name::quote(other) } else { tokens[position].to_string() }
+    };
+    Some((0..tokens.len()).map(text).collect())
+}
+
+fn tokens(sql: &str) -> Option<Vec<Token>> {
+    // Quotes stay doubled, so that what is printed back is what was read.
+    Tokenizer::new(&PostgreSqlDialect {}, sql).with_unescape(false).tokenize().ok()
+}
+
+fn is_column(tokens: &[Token], position: usize, column: &str) -> bool {
+    let Token::Word(word) = &tokens[position] else { return false };
+    let before = tokens[..position].iter().rev().find(|token| !matches!(token, Token::Whitespace(_)));
+    let after = tokens[position + 1..].iter().find(|token| !matches!(token, Token::Whitespace(_)));
+    let is_function_or_table = matches!(after, Some(Token::LParen | Token::Period));
+    meant(word) == column && !is_function_or_table && before != Some(&Token::DoubleColon)
+}
+
+fn meant(word: &Word) -> String {
+    match word.quote_style {
+        Some(_) => word.value.replace("\"\"", "\""),
+        None => word.value.to_lowercase(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{mentions, with_column};
+
+    #[test]
+    fn columns_are_told_from_functions_types_and_strings() {
+        let sql = "lower(name) = 'name' AND \"Name\" <> x::name AND t.name > 0";
+        assert_eq!(
+            with_column(sql, "name", "a\"b").unwrap(),
+            "lower(\"a\"\"b\") = 'name' AND \"Name\" <> x::name AND t.\"a\"\"b\" > 0"
+        );
+        assert!(!mentions("lower(a) > '1'", "lower") && mentions("E'\\'' || \"a\"\"b\"", "a\"b"));
+    }
+}

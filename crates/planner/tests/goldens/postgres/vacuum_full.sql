@@ -1,3 +1,0 @@
--- What is there before.
--- change
-VACUUM FULL users;

@@ -1,0 +1,309 @@
+//! Runs the planner's goldens on real databases: forward, back, forward again.
+//!
+//! A golden has the schema and rows that are there before, a line `-- change`, and the change. Where directives give the change
+//! another meaning than its plain statements have, a line `-- plain` and the statements that mean the same follow. A line
+//! `-- differs: TEXT` says that a difference between the two schemas that contains TEXT is known; the comment lines after it say
+//! why.
+
+use anyhow::{Context as _, Result, bail, ensure};
+use lockstep_core::step::Action;
+use lockstep_core::{Engine, Fence, Schema, Version};
+use lockstep_database::local_postgres::{LocalPostgres, Settings};
+use lockstep_database::plain::{self, Connection, Value};
+use lockstep_database::{Database, Job, Kind, Limits, Owner, Patience, Progress};
+use lockstep_planner::{Catalog, Plan, Target, name, plan, replay, script};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// Rows of every table, each as its columns' values in the order of their names.
+type Rows = BTreeMap<String, BTreeSet<String>>;
+
+/// Where databases are made.
+pub struct Ground {
+    target: Target,
+    directory: tempfile::TempDir,
+    server: Option<LocalPostgres>,
+}
+
+impl Ground {
+    /// Starts what the engine needs.
+    ///
+    /// # Panics
+    ///
+    /// When PostgreSQL is needed and not there; the text says what to install.
+    #[must_use]
+    pub fn start(target: Target) -> Self {
+        let directory =
+            tempfile::Builder::new().prefix("lockstep-goldens-").tempdir().expect("a directory can be made");
+        let server = (target.engine == Engine::Postgres).then(|| {
+            use std::os::unix::fs::PermissionsExt as _;
+            // A server does not run as root, and must be able to walk down to its data.
+            std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o755))
+                .expect("the directory is ours");
+            let settings = Settings { fsync: false, ..Settings::default() };
+            LocalPostgres::start(&directory.path().join("postgres"), &settings)
+                .unwrap_or_else(|error| panic!("{error}"))
+        });
+        Self { target, directory, server }
+    }
+
+    /// An empty database.
+    async fn database(&self, name: &str) -> Result<(String, Connection)> {
+        let dsn = match &self.server {
+            Some(server) => {
+                server.create_database(name).await?;
+                server.dsn(name)
+            }
+            None => self.directory.path().join(format!("{name}.sqlite")).display().to_string(),
+        };
+        let connection = plain::connect(self.target.engine, &dsn).await?;
+        Ok((dsn, connection))
+    }
+}
+
+/// One golden, read.
+pub struct Golden {
+    name: String,
+    before: String,
+    change: String,
+    plain: Option<String>,
+    differs: Vec<String>,
+}
+
+impl Golden {
+    /// All goldens of an engine, in order.
+    ///
+    /// # Errors
+    ///
+    /// Files that cannot be read or have no line `-- change`.
+    pub fn all(engine: Engine) -> Result<Vec<Self>> {
+        let folder =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/planner/tests/goldens").join(engine.name());
+        let mut files: Vec<PathBuf> = Vec::new();
+        for entry in std::fs::read_dir(&folder)? {
+            files.push(entry?.path());
+        }
+        files.retain(|path| path.extension().is_some_and(|extension| extension == "sql"));
+        files.sort();
+        ensure!(!files.is_empty(), "no goldens in {}", folder.display());
+        files.iter().map(|file| Self::read(file)).collect()
+    }
+
+    fn read(file: &Path) -> Result<Self> {
+        let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let text = std::fs::read_to_string(file)?;
+        let (before, change) =
+            text.split_once("\n-- change\n").with_context(|| format!("{name}: no line `-- change`"))?;
+        let (change, plain) = match change.split_once("\n-- plain\n") {
+            Some((change, plain)) => (change, Some(plain.to_owned())),
+            None => (change, None),
+        };
+        let differs =
+            text.lines().filter_map(|line| line.strip_prefix("-- differs: ")).map(str::to_owned).collect();
+        Ok(Self { name, before: before.to_owned(), change: change.to_owned(), plain, differs })
+    }
+
+    /// What it is called.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn plan(&self, target: Target, catalog: &mut Catalog) -> Result<Plan, lockstep_planner::plan::Error> {
+        plan(target, "change.sql", &self.name, &self.change, catalog)
+    }
+
+    /// Runs it. A refusal is checked to be one with the real catalog, too.
+    ///
+    /// # Errors
+    ///
+    /// What did not hold.
+    pub async fn run(&self, ground: &Ground) -> Result<()> {
+        let target = ground.target;
+        let mut catalog = Catalog::of(Schema::default(), BTreeMap::new());
+        replay(target, "before.sql", &self.before, &mut catalog)?;
+        let by_text = self.plan(target, &mut catalog);
+
+        let (dsn, connection) = ground.database(&format!("{}_stepwise", self.name)).await?;
+        run_script(&connection, target.engine, &self.before).await.context("the part before the change")?;
+        let database = lockstep_database::connect(target.engine, &dsn)?;
+        let mut stand = Stand { database, connection, engine: target.engine, version: 0 };
+        let owner = Owner { cluster_id: "goldens".to_owned(), node_id: None, node_name: "golden".to_owned() };
+        stand.database.claim(&owner).await?;
+        let before = stand.look().await?;
+
+        let by_look = self.plan(target, &mut Catalog::of(before.0.clone(), BTreeMap::new()));
+        let plan = match (by_text, by_look) {
+            (Ok(by_text), Ok(by_look)) => {
+                same_steps(&by_text, &by_look)?;
+                by_look
+            }
+            (Err(one), Err(other)) if one.to_string() == other.to_string() => return Ok(()),
+            (one, other) => bail!("by text: {one:#?}\nby introspection: {other:#?}"),
+        };
+
+        let (dsn, connection) = ground.database(&format!("{}_plain", self.name)).await?;
+        run_script(&connection, target.engine, &self.before).await?;
+        run_script(&connection, target.engine, self.plain.as_deref().unwrap_or(&self.change))
+            .await
+            .context("the plain change")?;
+        let database = lockstep_database::connect(target.engine, &dsn)?;
+        let wanted = Stand { database, connection, engine: target.engine, version: 0 }.look().await?;
+
+        let seen = stand.forward(&plan).await?;
+        let after = seen.last().unwrap_or(&before).clone();
+        self.compare(&after.0, &wanted.0)?;
+        ensure!(after.1 == wanted.1, "rows after the change: {:#?}\nplain: {:#?}", after.1, wanted.1);
+        if plan.change.steps.iter().any(|step| step.revert.is_none()) {
+            return Ok(());
+        }
+        stand.back(&plan, &before, &seen).await?;
+        let back = stand.look().await?;
+        ensure!(back.1 == before.1, "rows after going back: {:#?}\nbefore: {:#?}", back.1, before.1);
+        let again = stand.forward(&plan).await.context("forward again")?.pop().unwrap_or(back);
+        ensure!(again.0.diff(&after.0).is_empty(), "forward again: {:#?}", again.0.diff(&after.0));
+        ensure!(again.1 == after.1, "rows forward again: {:#?}\nfirst: {:#?}", again.1, after.1);
+        Ok(())
+    }
+
+    fn compare(&self, after: &Schema, wanted: &Schema) -> Result<()> {
+        let differences = after.diff(wanted);
+        let is_known = |line: &&String| self.differs.iter().any(|known| line.contains(known.as_str()));
+        let unknown: Vec<_> = differences.iter().filter(|line| !is_known(line)).collect();
+        ensure!(unknown.is_empty(), "the schema differs from what the plain change gives: {unknown:#?}");
+        let stale =
+            self.differs.iter().find(|known| !differences.iter().any(|line| line.contains(known.as_str())));
+        ensure!(stale.is_none(), "this difference is not there: {stale:?}");
+        Ok(())
+    }
+}
+
+/// Texts that the server prints in its own way may differ; what is done, and in which order, may not.
+fn same_steps(one: &Plan, other: &Plan) -> Result<()> {
+    let shape = |plan: &Plan| -> Vec<String> {
+        let count = |action: &Action| match action {
+            Action::Statements { statements, transactional } => format!("{} {transactional}", statements.len()),
+            other => format!("{other:?}"),
+        };
+        let step = |step: &lockstep_core::Step| {
+            format!(
+                "{} {} | {} | {:?} | {:?} | {} | {:?}",
+                step.phase,
+                step.name,
+                count(&step.forward),
+                step.revert.as_ref().map(count),
+                step.requires,
+                step.needs_approval,
+                step.preconditions.iter().map(|assertion| &assertion.name).collect::<Vec<_>>()
+            )
+        };
+        plan.change.steps.iter().map(step).collect()
+    };
+    let (one, other) = (shape(one), shape(other));
+    ensure!(one == other, "planned by text: {one:#?}\nplanned by introspection: {other:#?}");
+    Ok(())
+}
+
+async fn run_script(connection: &Connection, engine: Engine, text: &str) -> Result<()> {
+    for statement in script::parse(engine, text)?.statements {
+        connection.execute(&statement.sql, &[]).await.with_context(|| statement.sql.clone())?;
+    }
+    Ok(())
+}
+
+/// A database on which steps are run.
+struct Stand {
+    database: Arc<dyn Database>,
+    connection: Connection,
+    engine: Engine,
+    version: u64,
+}
+
+impl Stand {
+    async fn look(&self) -> Result<(Schema, Rows)> {
+        let schema = self.database.schema().await?;
+        let mut rows = Rows::new();
+        for (key, table) in &schema.tables {
+            let mut columns: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
+            columns.sort_unstable();
+            let text = columns.iter().map(|column| format!("CAST({} AS text)", name::quote(column)));
+            let text: Vec<String> = text.collect();
+            // PostgreSQL's keys are names as statements write them.
+            let from = if self.engine == Engine::Postgres { key.clone() } else { name::quote(key) };
+            let found = self.connection.query(&format!("SELECT {} FROM {from}", text.join(", ")), &[]).await?;
+            let line = |row: Vec<Value>| {
+                columns
+                    .iter()
+                    .zip(row)
+                    .map(|(column, value)| format!("{column}={value:?}"))
+                    .collect::<Vec<_>>()
+                    .join(" ")
+            };
+            rows.insert(key.clone(), found.into_iter().map(line).collect());
+        }
+        Ok((schema, rows))
+    }
+
+    /// What was seen after each step.
+    async fn forward(&mut self, plan: &Plan) -> Result<Vec<(Schema, Rows)>> {
+        let mut seen = Vec::new();
+        for step in &plan.change.steps {
+            let obstacles = self.database.preflight(step, &Limits::default()).await;
+            ensure!(obstacles.is_empty(), "before `{}`: {obstacles:?}", step.name);
+            self.execute(&step.name, &step.forward).await.with_context(|| format!("`{}`", step.name))?;
+            seen.push(self.look().await?);
+        }
+        Ok(seen)
+    }
+
+    /// Each revert leaves the schema that was there before its step.
+    async fn back(&mut self, plan: &Plan, before: &(Schema, Rows), seen: &[(Schema, Rows)]) -> Result<()> {
+        for (index, step) in plan.change.steps.iter().enumerate().rev() {
+            let revert = step.revert.clone().unwrap_or(Action::Nothing);
+            self.execute(&step.name, &revert).await.with_context(|| format!("the revert of `{}`", step.name))?;
+            let wanted = if index == 0 { before } else { &seen[index - 1] };
+            let differences = self.database.schema().await?.diff(&wanted.0);
+            ensure!(differences.is_empty(), "after the revert of `{}`: {differences:#?}", step.name);
+        }
+        Ok(())
+    }
+
+    async fn execute(&mut self, step_name: &str, action: &Action) -> Result<()> {
+        self.version += 1;
+        let job = Job {
+            version: Version(self.version),
+            base: Version(self.version - 1),
+            hash: format!("hash-{}", self.version),
+            step_name: step_name.to_owned(),
+            action: action.clone(),
+            fence: Fence(self.version),
+            kind: Kind::Forward,
+            patience: Patience::default(),
+        };
+        let (progress, _) = watch::channel(Progress::default());
+        self.database.execute(&job, &progress, &CancellationToken::new()).await?;
+        Ok(())
+    }
+}
+
+/// Runs all goldens of an engine; `LOCKSTEP_GOLDEN` picks those whose name contains it.
+///
+/// # Panics
+///
+/// When one does not hold; all that do not are named.
+pub async fn run_all(target: Target) {
+    let ground = tokio::task::spawn_blocking(move || Ground::start(target)).await.expect("the server starts");
+    let wanted = std::env::var("LOCKSTEP_GOLDEN").unwrap_or_default();
+    let mut failures = Vec::new();
+    for golden in Golden::all(target.engine).unwrap_or_else(|error| panic!("{error:#}")) {
+        if golden.name().contains(&wanted)
+            && let Err(error) = golden.run(&ground).await
+        {
+            failures.push(format!("{}: {error:#}", golden.name()));
+        }
+    }
+    assert!(failures.is_empty(), "{} goldens do not hold:\n\n{}", failures.len(), failures.join("\n\n"));
+}
