@@ -4,6 +4,7 @@
 //! All that writes takes one lock, on the whole file; readers go on (WAL). Nothing can be built concurrently.
 
 mod add_column;
+mod copy;
 mod create_table;
 mod definition;
 mod dml;
@@ -46,7 +47,7 @@ pub(super) fn plan(_target: Target, statement: &Statement, catalog: &mut Catalog
     } else if reader.words(&["delete", "from"]) {
         dml::delete(statement, reader, &tokens, catalog)
     } else {
-        refused::other(&tokens)
+        refused::other(statement, &tokens)
     };
     planned.unwrap_or_else(|| Err(not_understood(statement)))
 }

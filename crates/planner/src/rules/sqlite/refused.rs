@@ -9,13 +9,13 @@ use crate::script::Statement;
 use lockstep_core::step::Phase;
 
 /// A statement that is none of those that have rules. `None`: the planner does not know it.
-pub(super) fn other(tokens: &[Token]) -> Option<Result<Drafts, Refusal>> {
+pub(super) fn other(statement: &Statement, tokens: &[Token]) -> Option<Result<Drafts, Refusal>> {
     let first = match tokens.first()? {
         Token::Word(word) => word.to_lowercase(),
         _ => return None,
     };
     let (reason, remedy) = match first.as_str() {
-        "pragma" => return Some(pragma(tokens)),
+        "pragma" => return Some(pragma(statement, tokens)),
         "vacuum" => (
             "VACUUM writes the whole file anew under a lock that blocks everybody",
             "leave it out; `PRAGMA incremental_vacuum` or a VACUUM in a maintenance window is an operator's work",
@@ -46,9 +46,25 @@ pub(super) fn other(tokens: &[Token]) -> Option<Result<Drafts, Refusal>> {
     Some(Err(Refusal::new(reason, remedy)))
 }
 
-/// Those that matter to one connection only were left out when the file was read.
-fn pragma(tokens: &[Token]) -> Result<Drafts, Refusal> {
+/// Pragmas that matter to one connection only are left out; the executor's own has foreign keys off, and checks them.
+fn pragma(statement: &Statement, tokens: &[Token]) -> Result<Drafts, Refusal> {
+    const OF_THE_CONNECTION: [&str; 9] = [
+        "foreign_keys",
+        "defer_foreign_keys",
+        "foreign_key_check",
+        "legacy_alter_table",
+        "integrity_check",
+        "quick_check",
+        "busy_timeout",
+        "recursive_triggers",
+        "ignore_check_constraints",
+    ];
     let name = Reader::new(&tokens[1..]).object().unwrap_or_default().to_lowercase();
+    if OF_THE_CONNECTION.contains(&name.as_str()) {
+        let sql = &statement.sql;
+        let hazard = format!("`{sql}` is left out: it is about one connection only, and the executor has its own");
+        return Ok(Drafts { hazards: vec![hazard], ..Drafts::default() });
+    }
     Err(Refusal::new(
         format!("PRAGMA {name} is a setting of the file or of a connection, not of the schema"),
         "leave it out, and set it where the application opens its connections",

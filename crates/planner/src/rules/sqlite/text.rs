@@ -166,7 +166,6 @@ pub(super) fn mentions(tokens: &[Token], name: &str) -> bool {
 }
 
 /// The text with a name replaced wherever it stands, calls of a function of the same name aside.
-#[cfg(test)]
 pub(super) fn renamed(tokens: &[Token], from: &str, to: &str) -> Vec<Token> {
     let is_call = |position: usize| {
         matches!(tokens[position], Token::Word(_))

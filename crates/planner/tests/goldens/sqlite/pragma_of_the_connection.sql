@@ -1,0 +1,5 @@
+CREATE TABLE a (id INTEGER PRIMARY KEY);
+-- change
+PRAGMA foreign_keys = OFF;
+CREATE TABLE b (id INTEGER PRIMARY KEY);
+PRAGMA foreign_keys = ON;

@@ -1,0 +1,3 @@
+CREATE TABLE events (name TEXT, at TEXT);
+-- change
+ALTER TABLE events RENAME TO happenings;
