@@ -8,3 +8,8 @@ use lockstep_tests::golden::run_all;
 async fn postgres() {
     run_all(Target { engine: Engine::Postgres, version: 15 }).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sqlite() {
+    run_all(Target { engine: Engine::Sqlite, version: 3 }).await;
+}

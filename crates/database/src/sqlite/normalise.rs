@@ -16,16 +16,79 @@ fn text(tokens: &[Token]) -> String {
 
 fn word(token: &Token) -> String {
     match token {
-        Token::Word(word) => word.to_lowercase(),
-        Token::Quoted(name) if is_plain(name) => name.to_lowercase(),
-        Token::Quoted(name) => format!("\"{}\"", name.to_lowercase().replace('"', "\"\"")),
+        Token::Word(word) => word.to_ascii_lowercase(),
+        Token::Quoted(name) if is_plain(name) => name.to_ascii_lowercase(),
+        Token::Quoted(name) => format!("\"{}\"", name.to_ascii_lowercase().replace('"', "\"\"")),
         Token::Literal(literal) => literal.clone(),
         Token::Symbol(symbol) => symbol.to_string(),
     }
 }
 
+/// Words that are never names unless they are quoted.
+const RESERVED: [&str; 58] = [
+    "add",
+    "all",
+    "alter",
+    "and",
+    "as",
+    "autoincrement",
+    "between",
+    "case",
+    "check",
+    "collate",
+    "commit",
+    "constraint",
+    "create",
+    "default",
+    "deferrable",
+    "delete",
+    "distinct",
+    "drop",
+    "else",
+    "escape",
+    "except",
+    "exists",
+    "foreign",
+    "from",
+    "group",
+    "having",
+    "in",
+    "index",
+    "insert",
+    "intersect",
+    "into",
+    "is",
+    "isnull",
+    "join",
+    "limit",
+    "not",
+    "nothing",
+    "notnull",
+    "null",
+    "on",
+    "or",
+    "order",
+    "primary",
+    "references",
+    "returning",
+    "select",
+    "set",
+    "table",
+    "then",
+    "to",
+    "transaction",
+    "union",
+    "unique",
+    "update",
+    "using",
+    "values",
+    "when",
+    "where",
+];
+
 fn is_plain(name: &str) -> bool {
     !name.is_empty()
+        && !RESERVED.contains(&name.to_ascii_lowercase().as_str())
         && !name.starts_with(|c: char| c.is_ascii_digit())
         && name.chars().all(|c| c.is_alphanumeric() || c == '_')
 }
@@ -159,6 +222,15 @@ mod tests {
             // `<>` is two symbols.
             assert_eq!(canonical(sql).replace("< >", "<>"), wanted, "{sql}");
         }
+    }
+
+    #[test]
+    fn a_name_that_is_a_reserved_word_stays_a_name() {
+        // SQLite knows letters of ASCII only.
+        assert_eq!(
+            canonical("SELECT \"Order\", \"Name\", [Ärger] ORDER BY 1"),
+            "select \"order\" , name , Ärger order by 1"
+        );
     }
 
     #[test]
