@@ -104,6 +104,15 @@ pub struct Index {
     pub definition: String,
 }
 
+/// How large a table is, as its engine estimates. No part of a schema.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Size {
+    /// Rows; 0 only when it is empty.
+    pub rows: u64,
+    /// Bytes, without indexes; `None` where the engine does not tell cheaply.
+    pub bytes: Option<u64>,
+}
+
 impl Schema {
     /// SHA-256 over the canonical form.
     #[must_use]

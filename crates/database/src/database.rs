@@ -5,6 +5,7 @@ use crate::health::Health;
 use crate::job::{Job, Progress};
 use crate::ledger::{self, Ledger, Owner};
 use crate::preflight::Limits;
+use crate::sizes::Sizes;
 use crate::{postgres, sqlite};
 use lockstep_core::in_flight::{Measurement, Obstacle};
 use lockstep_core::{Engine, Schema, Step, Version};
@@ -54,6 +55,13 @@ pub trait Database: Debug + Send + Sync {
     ///
     /// [`Error::Unreachable`], [`Error::ConnectionLost`] (both retryable), [`Error::NoPermission`].
     async fn schema(&self) -> Result<Schema, Error>;
+
+    /// How large the tables are, as the engine estimates without reading them, and the engine's version.
+    ///
+    /// # Errors
+    ///
+    /// As [`Database::schema`].
+    async fn sizes(&self) -> Result<Sizes, Error>;
 
     /// What stands in the way of the step's execution here, now. Empty: nothing. An unreachable database is an obstacle, not an
     /// error. Does not look at the ledger or the fingerprint: the caller knows what they should be.

@@ -22,6 +22,7 @@ pub mod plain;
 mod postgres;
 mod preflight;
 mod retry;
+pub mod sizes;
 mod sqlite;
 mod statement;
 
@@ -31,3 +32,4 @@ pub use health::Health;
 pub use job::{Job, Kind, Patience, Progress};
 pub use ledger::{Ledger, Owner};
 pub use preflight::Limits;
+pub use sizes::Sizes;

@@ -4,17 +4,9 @@
 //! moved on, statement by statement, by the file itself.
 
 use lockstep_core::Schema;
+pub use lockstep_core::schema::Size;
 use lockstep_core::schema::Table;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Rows and bytes of a table, as the engine estimates them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Size {
-    /// Rows.
-    pub rows: u64,
-    /// Bytes, without indexes.
-    pub bytes: u64,
-}
 
 /// What the planner knows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -75,6 +75,12 @@ pub fn page_size(asked: u32) -> usize {
     size as usize
 }
 
+/// How many bytes a message has; what is above [`RESPONSE_BYTES_MAX`] does not go out.
+#[must_use]
+pub fn bytes(message: &impl prost::Message) -> usize {
+    message.encoded_len()
+}
+
 /// How much earlier than its lease a client stops, and how much later than it the leader lets go.
 #[must_use]
 pub fn lease_drift_margin(ttl: Duration) -> Duration {

@@ -48,6 +48,10 @@ reasons! {
     Overloaded = "OVERLOADED",
     /// The agent is stopping. Nothing was done.
     Stopping = "STOPPING",
+    /// The agent's database does not answer, or not in time.
+    DatabaseUnavailable = "DATABASE_UNAVAILABLE",
+    /// The answer does not fit into a response.
+    TooLarge = "TOO_LARGE",
     /// The agent cannot go on.
     Internal = "INTERNAL",
 }

@@ -9,6 +9,8 @@
 //! | proposed, and nobody knows whether it was committed | UNKNOWN | `OUTCOME_UNKNOWN` |
 //! | more work than the agent takes on | RESOURCE_EXHAUSTED | `OVERLOADED` |
 //! | the agent is stopping | UNAVAILABLE | `STOPPING` |
+//! | the agent's database does not answer | UNAVAILABLE | `DATABASE_UNAVAILABLE` |
+//! | an answer that does not fit into a response | FAILED_PRECONDITION | `TOO_LARGE` |
 //! | the agent cannot go on | INTERNAL | `INTERNAL` |
 
 use crate::convert;
@@ -106,6 +108,18 @@ pub fn overloaded(message: &str) -> Status {
 #[must_use]
 pub fn stopping() -> Status {
     plain(Code::Unavailable, Reason::Stopping, "this agent is stopping; ask another one")
+}
+
+/// The agent's database does not answer; another agent's may.
+#[must_use]
+pub fn database_unavailable(message: &str) -> Status {
+    plain(Code::Unavailable, Reason::DatabaseUnavailable, message)
+}
+
+/// The answer does not fit into a response.
+#[must_use]
+pub fn too_large(message: &str) -> Status {
+    plain(Code::FailedPrecondition, Reason::TooLarge, message)
 }
 
 /// The agent cannot go on; its log says more.

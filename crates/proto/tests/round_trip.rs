@@ -6,6 +6,7 @@ use lockstep_core::in_flight::{
     Execution, Failure, InFlight, Measurement, Obstacle, Preparation, RevertReason, Stage,
 };
 use lockstep_core::node::{self, Addresses, Fingerprint, Node};
+use lockstep_core::schema::{Column, Constraint, ConstraintKind, Index, Schema, Size, Table};
 use lockstep_core::session::{self, Compatibility, Eviction};
 use lockstep_core::step::{Action, Assertion, Backfill, ClientRequirement, Phase, Step};
 use lockstep_core::version::{Entry, Outcome};
@@ -357,6 +358,49 @@ fn sessions_and_announcements() {
         must_acknowledge: true,
         eviction: Some(eviction),
     });
+}
+
+#[test]
+fn catalogs() {
+    let column = |default: Option<&str>| Column {
+        name: "id".into(),
+        data_type: "integer".into(),
+        nullable: default.is_some(),
+        default: default.map(Into::into),
+        generated: default.map(Into::into),
+        options: vec!["identity".into()],
+    };
+    let constraint = |kind| Constraint { kind, columns: vec!["id".into()], definition: "d".into() };
+    let kinds = [
+        ConstraintKind::PrimaryKey,
+        ConstraintKind::Unique,
+        ConstraintKind::ForeignKey,
+        ConstraintKind::Check,
+        ConstraintKind::Exclusion,
+    ];
+    let table = Table {
+        columns: vec![column(None), column(Some("1"))],
+        constraints: kinds.map(|kind| (format!("{kind:?}"), constraint(kind))).into(),
+        indexes: [("i".into(), Index { unique: true, valid: false, definition: "d".into() })].into(),
+        triggers: [("t".into(), "d".into())].into(),
+        options: [("strict".into(), String::new())].into(),
+    };
+    let schema = Schema {
+        tables: [("public.users".into(), table)].into(),
+        objects: [("view".into(), [("v".into(), "d".into())].into())].into(),
+    };
+    let size = |bytes| Size { rows: 7, bytes };
+    let catalog = view::Catalog {
+        node_name: "shard-1".into(),
+        engine: Engine::Postgres,
+        engine_version: 15,
+        version: Version(9),
+        schema,
+        sizes: [("public.users".into(), size(Some(8))), ("public.other".into(), size(None))].into(),
+    };
+    check::<_, v1::Catalog>(catalog.clone());
+    refuse::<view::Catalog, _>(v1::Catalog { schema: None, ..catalog.clone().into() }, "schema");
+    refuse::<view::Catalog, _>(v1::Catalog { engine: 0, ..catalog.into() }, "engine");
 }
 
 #[test]

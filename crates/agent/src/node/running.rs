@@ -4,7 +4,7 @@ use super::duties::{self, Surroundings};
 use super::ports::Ports;
 use super::{admission, identity};
 use crate::leases::{Agreed, Leases};
-use crate::service::{Context, Hub, server};
+use crate::service::{Context, Hub, Own, server};
 use crate::soft::Teller;
 use crate::{Config, Error};
 use lockstep_consensus::{Clock, Consensus, SystemClock};
@@ -212,7 +212,9 @@ impl Parts {
         let around = Arc::new(Surroundings { consensus: consensus.clone(), node_name: node_name.clone() });
         let leases = Leases::new(Arc::new(Agreed { consensus: consensus.clone(), node_name }));
         let hub = Arc::new(Hub::default());
+        let own = Own { node_name: identity.name.clone(), database: Arc::clone(&database) };
         let context = Context::new(
+            own,
             consensus.clone(),
             leases.clone(),
             Arc::clone(&hub),

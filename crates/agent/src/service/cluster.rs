@@ -1,7 +1,7 @@
 //! ClusterService.
 
 use super::watch::{Look, Streamed, Watch};
-use super::{Context, caller, pages};
+use super::{Context, caller, catalog, pages};
 use crate::{token, view};
 use lockstep_core::{Command, LogIndex, Refusal, State, Timestamp};
 use lockstep_proto::v1::cluster_service_server::ClusterService;
@@ -109,6 +109,15 @@ impl ClusterService for Clusters {
         let cluster_id = self.context.consensus.with_state(cluster_id).ok_or_else(no_cluster)?;
         let join_token = token::JoinToken { cluster_id, secret }.to_string();
         Ok(Response::new(v1::IssueJoinTokenResponse { join_token, revision: committed.index.0 }))
+    }
+
+    async fn get_catalog(
+        &self,
+        _request: Request<v1::GetCatalogRequest>,
+    ) -> Result<Response<v1::GetCatalogResponse>, Status> {
+        let _permit = self.context.admit_call()?;
+        let catalog = self.context.until_stopping(catalog::read(&self.context)).await?;
+        Ok(Response::new(catalog::response(catalog)?))
     }
 
     async fn list_audit(

@@ -6,6 +6,7 @@
 //! Deliberately absent: decisions. A command is checked and decided at apply; here it only gets its actor.
 
 mod caller;
+mod catalog;
 mod change;
 mod cluster;
 mod failure;
@@ -24,14 +25,24 @@ use crate::view::Surroundings;
 use lockstep_consensus::{Committed, Consensus, Proposal};
 use lockstep_core::command::Actor;
 use lockstep_core::{Command, LogIndex, RequestId, State};
+use lockstep_database::Database;
 use lockstep_proto::{convert, limits, status};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
+/// The node and database that this agent stands for.
+pub(crate) struct Own {
+    pub(crate) node_name: String,
+    pub(crate) database: Arc<dyn Database>,
+}
+
 /// What all services work with.
 pub(crate) struct Context {
+    pub(crate) own: Own,
+    /// Held while the schema is read for somebody: one at a time.
+    catalog: tokio::sync::Mutex<()>,
     pub(crate) consensus: Consensus,
     pub(crate) leases: Leases,
     pub(crate) hub: Arc<Hub>,
@@ -45,6 +56,7 @@ pub(crate) struct Context {
 
 impl Context {
     pub(crate) fn new(
+        own: Own,
         consensus: Consensus,
         leases: Leases,
         hub: Arc<Hub>,
@@ -52,6 +64,8 @@ impl Context {
         stop: CancellationToken,
     ) -> Self {
         Self {
+            own,
+            catalog: tokio::sync::Mutex::default(),
             consensus,
             leases,
             hub,

@@ -98,6 +98,19 @@ impl Client {
         Ok(IssuedJoinToken { join_token: answer.join_token, expires_at: Timestamp(expires_at_ms) })
     }
 
+    /// The schema of the answering agent's own database, with its engine's version and the sizes of its tables. All databases of
+    /// a cluster at one version have the same schema; sizes and engine versions may differ.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Kind::NotNow`] when it does not fit into a response; [`crate::Kind::Unreachable`] when no database answers.
+    pub async fn catalog(&self) -> Result<view::Catalog, Error> {
+        const OPERATION: &str = "get catalog";
+        let message = v1::GetCatalogRequest {};
+        let answer = self.call(self.reading(OPERATION), message, send!(cluster, get_catalog)).await?.message;
+        read(OPERATION, "catalog", answer.catalog)
+    }
+
     /// A page of the audit trail, newest first.
     ///
     /// # Errors

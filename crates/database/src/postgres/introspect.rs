@@ -6,6 +6,9 @@ use lockstep_core::schema::{Column, Constraint, ConstraintKind, Index, Schema, T
 use tokio_postgres::{IsolationLevel, Row, Transaction};
 
 /// With an empty search path the server prints every name with its schema, so that no session's setting shows.
+pub(super) const SESSION_SETTINGS: &str = "SET search_path = ''; SET lock_timeout = '2s'";
+
+/// As [`SESSION_SETTINGS`], for one transaction.
 const SETTINGS: &str = "SET LOCAL search_path = ''; SET LOCAL lock_timeout = '2s'";
 
 /// How often a definition may vanish while it is read, because somebody drops it.
@@ -197,7 +200,7 @@ impl Catalogue<'_> {
 }
 
 /// Tables, partitioned tables, materialised views and foreign tables, as `c`, with what is joined to them.
-fn classes(joined: &str) -> String {
+pub(super) fn classes(joined: &str) -> String {
     format!(
         "pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace {joined}
          WHERE {OURS} AND c.relkind IN ('r', 'p', 'm', 'f') AND {}",

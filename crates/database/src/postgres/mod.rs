@@ -18,6 +18,7 @@ mod ledger;
 mod monitor;
 mod one_by_one;
 mod preflight;
+mod sizes;
 mod transaction;
 
 use crate::database::Database;
@@ -26,6 +27,7 @@ use crate::health::Health;
 use crate::job::{Job, Progress};
 use crate::ledger::{Ledger, Owner, Row};
 use crate::preflight::Limits;
+use crate::sizes::Sizes;
 pub(crate) use connect::{Server, meaning};
 use lockstep_core::in_flight::{Measurement, Obstacle};
 use lockstep_core::{Engine, Schema, Step, Version};
@@ -88,6 +90,10 @@ impl Database for Postgres {
 
     async fn schema(&self) -> Result<Schema, Error> {
         introspect::schema(&self.server).await
+    }
+
+    async fn sizes(&self) -> Result<Sizes, Error> {
+        sizes::read(&self.server).await
     }
 
     async fn preflight(&self, step: &Step, limits: &Limits) -> Vec<Obstacle> {

@@ -17,12 +17,17 @@ struct Definition {
 
 pub(super) fn schema(here: &Here<'_>) -> Result<Schema, Error> {
     let shadows = shadow_tables(here)?;
-    let is_ours = |table: &str| ledger::OBJECTS.contains(&table) || shadows.iter().any(|shadow| shadow == table);
+    let is_ours = |table: &str| is_own(table) || shadows.iter().any(|shadow| shadow == table);
     let mut schema = Schema::default();
     for definition in definitions(here)?.iter().filter(|definition| !is_ours(&definition.table)) {
         add(here, definition, &mut schema)?;
     }
     Ok(schema)
+}
+
+/// True for Lockstep's own tables.
+pub(super) fn is_own(table: &str) -> bool {
+    ledger::OBJECTS.contains(&table)
 }
 
 fn add(here: &Here<'_>, definition: &Definition, schema: &mut Schema) -> Result<(), Error> {
@@ -191,7 +196,7 @@ fn options(here: &Here<'_>, table: &str, extras: &Extras) -> Result<BTreeMap<Str
     Ok(options)
 }
 
-fn list<T>(
+pub(super) fn list<T>(
     here: &Here<'_>,
     sql: &str,
     parameters: impl rusqlite::Params,

@@ -15,6 +15,7 @@ mod normalise;
 mod preflight;
 mod reader;
 mod session;
+mod sizes;
 
 use crate::database::Database;
 use crate::error::Error;
@@ -22,6 +23,7 @@ use crate::health::Health;
 use crate::job::{Job, Progress};
 use crate::ledger::{Ledger, Owner, Row};
 use crate::preflight::Limits;
+use crate::sizes::Sizes;
 pub(crate) use connect::{file_of, open_plain};
 use lockstep_core::in_flight::{Measurement, Obstacle};
 use lockstep_core::{Engine, Schema, Step, Version};
@@ -83,6 +85,10 @@ impl Database for Sqlite {
 
     async fn schema(&self) -> Result<Schema, Error> {
         self.read(introspect::schema).await
+    }
+
+    async fn sizes(&self) -> Result<Sizes, Error> {
+        self.session().await?.read(sizes::read).await
     }
 
     async fn preflight(&self, step: &Step, limits: &Limits) -> Vec<Obstacle> {

@@ -165,6 +165,7 @@ macro_rules! conformance {
             schema::equal_schemas_have_equal_fingerprints
             schema::every_kind_of_change_shows
             schema::lockstep_itself_does_not_show
+            schema::sizes_are_told_without_counting
             plain_connections::values_go_in_and_come_out
             plain_connections::a_failed_transaction_takes_nothing_with_it
             plain_connections::statements_survive_changes_of_the_schema

@@ -157,3 +157,25 @@ pub(crate) async fn lockstep_itself_does_not_show(stand: Stand) {
     assert_eq!(database.schema().await.unwrap(), before);
     assert!(database.health().await.reachable);
 }
+
+pub(crate) async fn sizes_are_told_without_counting(stand: Stand) {
+    const ROWS: u32 = 500;
+    let plain = stand.users(ROWS).await;
+    plain.batch("CREATE TABLE \"no \"\"rows\" (id integer PRIMARY KEY)").await.unwrap();
+    let database = stand.claimed().await;
+    let (users, empty) = match stand.engine {
+        Engine::Sqlite => ("users", "no \"rows"),
+        Engine::Postgres => ("public.users", "public.\"no \"\"rows\""),
+    };
+    // Nobody has counted yet: a table that is not empty must not look so.
+    let sizes = database.sizes().await.unwrap();
+    assert!(sizes.tables[users].rows >= 1, "{sizes:?}");
+    assert_eq!(sizes.tables[empty].rows, 0, "{sizes:?}");
+    plain.batch("ANALYZE").await.unwrap();
+    let sizes = database.sizes().await.unwrap();
+    assert_eq!(sizes.tables[users].rows, u64::from(ROWS), "{sizes:?}");
+    assert_eq!(sizes.tables.len(), 2, "neither Lockstep's own nor the engine's: {sizes:?}");
+    assert!(sizes.engine_version >= 3, "{sizes:?}");
+    let schema = database.schema().await.unwrap();
+    assert!(sizes.tables.keys().all(|table| schema.tables.contains_key(table)), "{sizes:?}");
+}

@@ -2,7 +2,7 @@
 
 use lockstep_core::in_flight::{Measurement, Obstacle};
 use lockstep_core::{Engine, Schema, Step, Version};
-use lockstep_database::{Database, Error, Health, Job, Ledger, Limits, Owner, Progress, ledger};
+use lockstep_database::{Database, Error, Health, Job, Ledger, Limits, Owner, Progress, Sizes, ledger};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::watch;
@@ -55,6 +55,10 @@ impl Database for Watched {
 
     async fn schema(&self) -> Result<Schema, Error> {
         self.database.schema().await
+    }
+
+    async fn sizes(&self) -> Result<Sizes, Error> {
+        self.database.sizes().await
     }
 
     async fn preflight(&self, step: &Step, limits: &Limits) -> Vec<Obstacle> {

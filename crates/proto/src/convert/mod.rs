@@ -1,6 +1,7 @@
 //! Conversions between core's types (and [`crate::view`]) and messages, one file a family. Into messages they cannot fail; from
 //! messages they fail with the name of the field.
 
+mod catalog;
 mod change;
 mod cluster;
 mod gate;

@@ -1,10 +1,12 @@
 //! What the services show, in core's types: the replicated truth with what the answering agent knows beside it. Agents build
 //! views and convert them to messages; clients convert them back. They serialise, so that tools print them as JSON.
 
+mod catalog;
 mod change;
 mod cluster;
 mod session;
 
+pub use catalog::Catalog;
 pub use change::{Change, ChangeSummary, Gate, Progress, Version};
 pub use cluster::{ClusterStatus, Health, Member, RaftRole, Warning};
 pub use session::{Announcement, Session};
