@@ -119,7 +119,11 @@ mod tests {
         for (line, expected) in [
             ("lockstep", "DisplayHelpOnMissingArgumentOrSubcommand"),
             ("lockstep change plan a.toml b.toml", "ok"),
+            ("lockstep change plan a.sql migrations/ --engine postgres --engine-version 14 --schema s.sql", "ok"),
+            ("lockstep change plan a.sql --engine oracle", "ValueValidation"),
+            ("lockstep change plan a.sql --schema s.sql", "MissingRequiredArgument"),
             ("lockstep change plan", "MissingRequiredArgument"),
+            ("lockstep change apply migrations/", "ok"),
             ("lockstep change apply a.toml --name x --detach --yes", "ok"),
             ("lockstep change cancel x", "MissingRequiredArgument"),
             ("lockstep change cancel x --reason late", "ok"),

@@ -30,6 +30,11 @@ impl Context {
         self.global.timeout
     }
 
+    /// True when the command line names the request id of the one mutating call.
+    pub(crate) fn has_request_id(&self) -> bool {
+        self.global.request_id.is_some()
+    }
+
     /// How to reach the cluster, and as whom.
     pub(crate) fn options(&self) -> Result<Options, Failure> {
         let mut options = Options::new(self.global.endpoints.clone(), self.actor());

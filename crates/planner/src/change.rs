@@ -35,7 +35,12 @@ pub fn replay_change(target: Target, change: &Change, catalog: &mut Catalog) -> 
 
 fn of_plan_file(change: &Change, catalog: &mut Catalog) -> Result<Plan, Error> {
     let File { shown, text, .. } = &change.file;
-    let spec = plan_file::parse(shown, &change.name, text).map_err(|error| Error::PlanFile(error.to_string()))?;
+    let mut spec =
+        plan_file::parse(shown, &change.name, text).map_err(|error| Error::PlanFile(error.to_string()))?;
+    spec.name.clone_from(&change.name);
+    if let Some(problem) = spec.problem() {
+        return Err(Error::Change { file: shown.clone(), problem });
+    }
     *catalog = Catalog::unknown();
     Ok(Plan {
         change: spec,

@@ -113,6 +113,13 @@ struct AssertionTable {
     violations: String,
 }
 
+/// The name that a plan file gives its change, if it gives one and can be read.
+#[must_use]
+pub fn name(text: &str) -> Option<String> {
+    let table: toml::Table = text.parse().ok()?;
+    table.get("name")?.as_str().map(str::to_owned)
+}
+
 /// Reads a plan file. `file` is its name, for errors; `stem` is the name of the change unless the file gives one.
 ///
 /// # Errors

@@ -1,6 +1,7 @@
 //! Steps in words: what runs, what undoes it, what clients must do.
 
 use super::look::Tone;
+use super::text::one_line;
 use super::time;
 use lockstep_core::Step;
 use lockstep_core::change::{StepRecord, StepStatus};
@@ -35,11 +36,6 @@ pub(crate) fn clients(step: &Step) -> String {
         ClientRequirement::Nothing => task.to_owned(),
         ClientRequirement::Understands => format!("{task}; only releases that understand the change"),
     }
-}
-
-/// Whether a person must agree first.
-pub(crate) fn approval(step: &Step) -> (Tone, &'static str) {
-    if step.needs_approval { (Tone::Care, "needed") } else { (Tone::Faint, "-") }
 }
 
 /// How far a step is, in words.
@@ -90,9 +86,4 @@ fn batches(backfill: &Backfill) -> String {
         condition.unwrap_or_default(),
         key.join(", ")
     )
-}
-
-/// The text with all white space as single spaces.
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -19,6 +19,8 @@ fn wide(width: u16) -> Look {
 fn plans() {
     insta::assert_snapshot!("plan", plan(&sample::plan(), Look::PLAIN));
     insta::assert_snapshot!("plan_on_a_terminal", plan(&sample::plan(), wide(110)));
+    insta::assert_snapshot!("plan_explained", plan(&sample::explained_plan(), Look::PLAIN));
+    insta::assert_snapshot!("plan_explained_on_a_terminal", plan(&sample::explained_plan(), wide(80)));
     let offline = crate::view::Plan { cluster: None, ..sample::plan() };
     assert!(plan(&offline, Look::PLAIN).contains("checked without a cluster"));
 }

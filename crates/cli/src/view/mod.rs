@@ -8,7 +8,7 @@ mod why;
 
 pub(crate) use findings::schema_groups;
 pub(crate) use observation::{Answer, Freshness, Observation, Status, bare, voters_heard};
-pub(crate) use plan::{ClusterCheck, Plan};
+pub(crate) use plan::{Basis, ClusterCheck, Plan};
 pub(crate) use why::Why;
 
 #[cfg(test)]

@@ -1,22 +1,50 @@
-//! A plan file as `change plan` shows it.
+//! A change as `change plan` shows it.
 
-use lockstep_core::Engine;
-use lockstep_core::change::Spec;
+use lockstep_core::{Engine, Version};
 use serde::Serialize;
 
-/// A plan file that can be read.
+/// A change that can be planned.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Plan {
     /// The file's name.
     pub(crate) file: String,
-    /// What would be submitted.
-    pub(crate) change: Spec,
+    /// What would be submitted, and why.
+    #[serde(flatten)]
+    pub(crate) planned: lockstep_planner::Plan,
     /// Names of the steps that wait for an operator.
     pub(crate) approvals: Vec<String>,
     /// Names of the steps that nothing undoes.
     pub(crate) irreversible: Vec<String>,
+    /// What was known of the database.
+    pub(crate) basis: Basis,
+    /// The major version of the engine for which it is planned; `None` for steps that were written by hand.
+    pub(crate) engine_version: Option<u32>,
     /// How it fits the cluster; `None` when none was asked or none could be reached.
     pub(crate) cluster: Option<ClusterCheck>,
+}
+
+/// What a plan was made against.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(crate) enum Basis {
+    /// The steps were written by hand.
+    ByHand,
+    /// Nothing was known of the database.
+    Nothing,
+    /// A file with the schema.
+    SchemaFile {
+        /// The file's name.
+        file: String,
+    },
+    /// A database of the cluster.
+    Database {
+        /// Whose.
+        node: String,
+        /// The schema version that it held.
+        version: Version,
+        /// False: changes are on their way, and what they will make was not known.
+        is_complete: bool,
+    },
 }
 
 /// How a plan fits a cluster.
@@ -36,16 +64,18 @@ pub(crate) struct ClusterCheck {
 
 impl Plan {
     /// The view of what a file holds.
-    pub(crate) fn of(file: String, change: Spec) -> Self {
+    pub(crate) fn of(file: String, planned: lockstep_planner::Plan) -> Self {
         let named = |wanted: fn(&lockstep_core::Step) -> bool| {
-            change.steps.iter().filter(|step| wanted(step)).map(|step| step.name.clone()).collect()
+            planned.change.steps.iter().filter(|step| wanted(step)).map(|step| step.name.clone()).collect()
         };
         Self {
             approvals: named(|step| step.needs_approval),
             irreversible: named(|step| step.revert.is_none()),
+            basis: Basis::ByHand,
+            engine_version: None,
             cluster: None,
             file,
-            change,
+            planned,
         }
     }
 }

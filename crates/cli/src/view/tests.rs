@@ -11,6 +11,7 @@ fn json_is_stable() {
     insta::assert_json_snapshot!("status", sample::blocked());
     insta::assert_json_snapshot!("why", Why::of(&sample::stale()));
     insta::assert_json_snapshot!("plan", sample::plan());
+    insta::assert_json_snapshot!("plan_explained", sample::explained_plan());
     insta::assert_json_snapshot!("change", sample::change_view());
 }
 

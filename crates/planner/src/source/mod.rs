@@ -35,7 +35,7 @@ pub enum Language {
 /// A change, still to be planned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// Its name: the file's or folder's, without what only says its kind.
+    /// Its name: the file's or folder's, without what only says its kind; or the one that a plan file gives it.
     pub name: String,
     /// How it is written.
     pub language: Language,
@@ -160,6 +160,7 @@ fn in_order(changes: BTreeMap<(Number, String), Parts>) -> Result<Vec<Change>, E
 fn change(name: String, part: Part, mut file: File, mut down: Option<File>) -> Result<Change, Error> {
     let source = Source::of(&file.path, file.text.as_bytes());
     let language = if part == Part::Toml { Language::Toml } else { Language::Sql };
+    let own = (language == Language::Toml).then(|| crate::plan_file::name(&file.text)).flatten();
     if language == Language::Sql {
         let sections = sections::split(&file.text).map_err(|(line, problem)| Error::Sections {
             file: file.shown.clone(),
@@ -172,7 +173,7 @@ fn change(name: String, part: Part, mut file: File, mut down: Option<File>) -> R
             down = down.or(Some(section));
         }
     }
-    Ok(Change { name, language, file, down, source })
+    Ok(Change { name: own.unwrap_or(name), language, file, down, source })
 }
 
 #[cfg(test)]

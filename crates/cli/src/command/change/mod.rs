@@ -3,6 +3,9 @@
 mod apply;
 mod approve;
 mod cancel;
+mod files;
+mod ground;
+mod known;
 mod list;
 mod pause;
 mod plan;
@@ -19,9 +22,9 @@ use crate::failure::Failure;
 /// What can be done with changes.
 #[derive(clap::Subcommand, Debug)]
 pub(crate) enum Command {
-    /// Show what plan files would do, step by step; submits nothing
+    /// Show what SQL or plan files would do, step by step, and why; submits nothing
     Plan(plan::Arguments),
-    /// Submit a plan file as a change, and follow it
+    /// Plan SQL or plan files, submit them as changes one after the other, and follow each
     Apply(apply::Arguments),
     /// List changes, newest first
     List(super::ListArguments),

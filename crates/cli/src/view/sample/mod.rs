@@ -1,10 +1,12 @@
 //! Fixed views for tests: a cluster of three SQLite shards in which the change `0042_users_email` is under way.
 
 mod change;
+mod plan;
 
 pub(crate) use change::{change_view, reverted_view};
+pub(crate) use plan::{explained_plan, plan};
 
-use super::{Answer, ClusterCheck, Observation, Plan, Status};
+use super::{Answer, Observation, Status};
 use lockstep_core::change::Spec;
 use lockstep_core::holdout::{self, Holdout, Subject};
 use lockstep_core::node::{Addresses, Fingerprint, Node, Role};
@@ -50,18 +52,6 @@ preconditions = [{ name = "no mail differs", violations = "SELECT id FROM users 
 /// The plan's change.
 pub(crate) fn spec() -> Spec {
     lockstep_planner::plan_file::parse("0042_users_email.toml", "0042_users_email", PLAN).unwrap()
-}
-
-/// The plan, checked against a cluster.
-pub(crate) fn plan() -> Plan {
-    let cluster = ClusterCheck {
-        cluster_id: "c-7f3a".to_owned(),
-        engine: Engine::Sqlite,
-        is_engine_right: true,
-        is_name_free: true,
-        queued_behind: vec!["0041_orders_total".to_owned()],
-    };
-    Plan { cluster: Some(cluster), ..Plan::of("plans/0042_users_email.toml".to_owned(), spec()) }
 }
 
 /// A moment before now.
