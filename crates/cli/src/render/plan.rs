@@ -46,8 +46,7 @@ fn as_written(statement: &Explained, look: Look) -> String {
 }
 
 fn one_step(number: usize, step: &Step, note: Option<&Note>, look: Look) -> String {
-    let lines = note.map(|note| note.lines.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "));
-    let lines = lines.map(|lines| look.paint(Tone::Faint, &format!("  (for line {lines})"))).unwrap_or_default();
+    let lines = note.map(|note| look.paint(Tone::Faint, &format!("  (for {})", lines(note)))).unwrap_or_default();
     let title = format!("{number}. {}: {}{lines}", step.phase, look.paint(Tone::Strong, &step.name));
     let (revert_tone, revert) = step::revert(step);
     let mut facts = vec![
@@ -76,6 +75,11 @@ fn one_step(number: usize, step: &Step, note: Option<&Note>, look: Look) -> Stri
         value.join("\n")
     });
     format!("{title}\n{}", facts.collect::<Vec<_>>().join("\n"))
+}
+
+fn lines(note: &Note) -> String {
+    let lines: Vec<String> = note.lines.iter().map(ToString::to_string).collect();
+    format!("{} {}", if lines.len() == 1 { "line" } else { "lines" }, lines.join(", "))
 }
 
 /// As wide as the label of a fact.
