@@ -2,12 +2,16 @@
 
 use super::opaque;
 use super::table_name::Name;
-use super::{Planned, Rule, add_column, add_constraint, alter_column, drop_constraint};
+use super::{
+    Planned, Rule, add_column, add_constraint, alter_column, drop_column, drop_constraint, rename_column,
+    rename_table,
+};
 use crate::catalog::Known;
 use crate::draft::{Drafts, Impact};
 use crate::name;
 use crate::plan::Refusal;
-use sqlparser::ast::{AlterTable, AlterTableOperation};
+use lockstep_core::schema::Table;
+use sqlparser::ast::{AlterTable, AlterTableOperation, RenameTableNameKind};
 
 pub(super) fn plan(rule: &mut Rule<'_>, alter: &AlterTable) -> Planned {
     let name = Name::of(&alter.name)?;
@@ -69,12 +73,28 @@ fn one(rule: &mut Rule<'_>, alter: &AlterTable, name: &Name, operation: &AlterTa
             drop_constraint::plan(rule, &found, name, *if_exists, drop_behavior.as_ref())
         }
         AlterTableOperation::AlterColumn { column_name, op } => alter_column::plan(rule, &found, column_name, op),
+        AlterTableOperation::RenameColumn { old_column_name, new_column_name } => {
+            rename_column::plan(rule, &found, old_column_name, new_column_name)
+        }
+        AlterTableOperation::RenameTable { table_name } => {
+            let (RenameTableNameKind::As(to) | RenameTableNameKind::To(to)) = table_name;
+            let to = found.name.beside(&name::parts(to).pop().unwrap_or_default());
+            rename_table::plan(rule, &found, &to)
+        }
+        AlterTableOperation::DropColumn { column_names, if_exists, drop_behavior, .. } => {
+            let mut all = Drafts::default();
+            for column in column_names {
+                let found = rule.found_named(name.clone())?;
+                append(&mut all, drop_column::plan(rule, &found, column, *if_exists, drop_behavior.as_ref())?);
+            }
+            Ok(all)
+        }
         _ => opaque::no_rule(),
     }
 }
 
 /// One statement's drafts after another's.
-fn append(all: &mut Drafts, more: Drafts) {
+pub(super) fn append(all: &mut Drafts, more: Drafts) {
     all.steps.extend(more.steps);
     all.hazards
         .extend(more.hazards.into_iter().filter(|hazard| !all.hazards.contains(hazard)).collect::<Vec<_>>());
@@ -95,4 +115,13 @@ fn together(mut one: Impact, other: Impact) -> Impact {
     one.rewrites |= other.rewrites;
     one.rows_estimate = one.rows_estimate.max(other.rows_estimate);
     one
+}
+
+/// The tables that a table's foreign keys point at.
+pub(super) fn foreign_targets(table: &Table) -> Vec<Name> {
+    let target = |definition: &str| {
+        let (_, rest) = definition.split_once(" REFERENCES ")?;
+        Name::from_key(rest.split('(').next()?)
+    };
+    table.constraints.values().filter_map(|constraint| target(&constraint.definition)).collect()
 }

@@ -170,7 +170,6 @@ pub(super) fn put(catalog: &mut Catalog, table: &Name, into: &mut Table, new: &N
 }
 
 /// What follows the name in a definition: type, collation, default, NOT NULL.
-#[allow(dead_code, reason = "for the rules that come next")]
 pub(super) fn definition_of(column: &Column) -> String {
     let mut text = column.data_type.clone();
     for option in &column.options {

@@ -1,13 +1,13 @@
 //! CREATE INDEX, and what is like it: built concurrently, so that writes go on.
 
-use super::lock::{self, Locks, SHARE, SHARE_UPDATE_EXCLUSIVE};
+use super::lock::{self, ACCESS_EXCLUSIVE, Locks, SHARE, SHARE_UPDATE_EXCLUSIVE};
 use super::table_name::{Name, as_printed, quoted};
 use super::{Found, Planned, Rule, create_table, naming, on};
 use crate::draft::{Draft, Drafts};
 use crate::name;
 use crate::plan::Refusal;
 use lockstep_core::schema::Index;
-use lockstep_core::step::Phase;
+use lockstep_core::step::{Action, ClientRequirement, Phase};
 use sqlparser::ast::{CreateIndex, Expr, ObjectName, ObjectNamePart, OrderBySort};
 
 pub(super) fn create(rule: &mut Rule<'_>, create: &CreateIndex) -> Planned {
@@ -73,6 +73,62 @@ fn drafts(rule: &Rule<'_>, found: &Found, index: &Name, written: &mut CreateInde
 pub(super) fn build(name: &str, table: &Name, forward: String, index: &Name) -> Draft {
     let revert = format!("DROP INDEX CONCURRENTLY {}", index.sql());
     Draft::alone(name, Phase::Expand, forward, Some(revert)).holds(table, SHARE_UPDATE_EXCLUSIVE)
+}
+
+/// DROP INDEX.
+pub(super) fn drop(rule: &mut Rule<'_>, names: &[ObjectName], if_exists: bool) -> Planned {
+    let mut all = Drafts::default();
+    for written in names {
+        let index = Name::of(written)?;
+        let drafts = match find(rule, &index) {
+            Some((table, known)) => {
+                rule.table_mut(&table).indexes.remove(&index.name);
+                drop_known(rule, &table, &index, &known)
+            }
+            None if if_exists && rule.catalog.is_complete => {
+                create_table::nothing(&index, format!("there is no index {}: nothing is done", index.key()))
+            }
+            None => drop_unknown(rule, &index)?,
+        };
+        super::alter_table::append(&mut all, drafts);
+    }
+    Ok(all)
+}
+
+fn drop_known(rule: &Rule<'_>, table: &Name, index: &Name, known: &Index) -> Drafts {
+    let name = format!("drop index {}", index.key());
+    let is_new = rule.catalog.is_created_here(&table.key());
+    let mut step = if is_new {
+        let forward = vec![format!("DROP INDEX {}", index.sql())];
+        Draft::statements(&name, Phase::Expand, forward, Some(vec![known.definition.clone()]))
+    } else {
+        let forward = format!("DROP INDEX CONCURRENTLY {}", index.sql());
+        Draft::alone(&name, Phase::Contract, forward, Some(concurrently(&known.definition)))
+    };
+    if !known.unique {
+        // Nobody says an index's name: no client has to know.
+        step.step.requires = ClientRequirement::Nothing;
+    }
+    let step = step
+        .holds(table, SHARE_UPDATE_EXCLUSIVE)
+        .why("Dropped beside reads and writes. Queries that used it may be slow from here on; a rollback builds it again.");
+    let mut drafts = on(table, vec![step]);
+    if !is_new {
+        drafts.as_written = Some(lock::impact(table, ACCESS_EXCLUSIVE));
+    }
+    if known.unique {
+        drafts.hazards.push(format!("ON CONFLICT that relies on {} fails from here on", index.key()));
+    }
+    drafts
+}
+
+fn drop_unknown(rule: &Rule<'_>, index: &Name) -> Planned {
+    let reverts = rule.revert_by_directive(&format!("nothing is known of index {}", index.key()))?;
+    let forward = format!("DROP INDEX CONCURRENTLY {}", index.sql());
+    let mut step = Draft::alone(&format!("drop index {}", index.key()), Phase::Contract, forward, None)
+        .why("Dropped beside reads and writes.");
+    step.step.revert = reverts.map(|statements| Action::Statements { statements, transactional: false });
+    Ok(Drafts { touches: vec![super::opaque::EVERYTHING.to_owned()], ..on(index, vec![step]) })
 }
 
 /// Rows that a unique index would refuse.
@@ -164,8 +220,7 @@ pub(super) fn concurrently(definition: &str) -> String {
 }
 
 /// The index of this name, and its table.
-#[allow(dead_code, reason = "for the rules that come next")]
-pub(super) fn find(rule: &Rule<'_>, index: &Name) -> Option<(Name, Index)> {
+fn find(rule: &Rule<'_>, index: &Name) -> Option<(Name, Index)> {
     rule.catalog.schema.tables.iter().find_map(|(key, table)| {
         let name = Name::from_key(key).filter(|name| name.schema == index.schema)?;
         table.indexes.get(&index.name).map(|found| (name, found.clone()))

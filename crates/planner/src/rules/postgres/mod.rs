@@ -8,16 +8,21 @@ mod column;
 mod constraint;
 mod create_table;
 mod dml;
+mod drop_column;
 mod drop_constraint;
+mod drop_table;
 mod fill;
 mod index;
 mod lock;
 mod naming;
 mod not_null;
 mod opaque;
+mod rename_column;
+mod rename_table;
 mod rewrite;
 mod sync;
 mod table_name;
+mod twin;
 mod types;
 mod volatility;
 
@@ -32,7 +37,6 @@ use table_name::Name;
 
 /// What a rule works with.
 struct Rule<'a> {
-    #[allow(dead_code, reason = "for the rules that come next")]
     target: Target,
     statement: &'a Statement,
     catalog: &'a mut Catalog,
@@ -59,6 +63,11 @@ fn parsed_statement(rule: &mut Rule<'_>, parsed: &ast::Statement) -> Planned {
         ast::Statement::Insert(insert) => dml::insert(rule, insert),
         ast::Statement::Update(update) => dml::update(rule, update),
         ast::Statement::Delete(delete) => dml::delete(rule, delete),
+        ast::Statement::Drop { object_type, if_exists, names, cascade, .. } => match object_type {
+            ast::ObjectType::Table => drop_table::plan(rule, names, *if_exists, *cascade),
+            ast::ObjectType::Index => index::drop(rule, names, *if_exists),
+            _ => opaque::no_rule(),
+        },
         _ => opaque::no_rule(),
     }
 }

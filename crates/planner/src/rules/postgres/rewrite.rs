@@ -12,7 +12,6 @@ pub(super) fn mentions(sql: &str, column: &str) -> bool {
 }
 
 /// `sql` with another column in the place of `column`; `None` when it cannot be read.
-#[allow(dead_code, reason = "for the rules that come next")]
 pub(super) fn with_column(sql: &str, column: &str, other: &str) -> Option<String> {
     let tokens = tokens(sql)?;
     let text = |position: usize| {

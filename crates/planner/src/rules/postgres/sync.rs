@@ -62,9 +62,9 @@ pub(super) fn over_new(table: &Name, expression: &str) -> String {
 }
 
 /// True when two values are not the same, to the byte: needs no operator of their type, and no search path.
-#[allow(dead_code, reason = "for the rules that come next")]
 pub(super) fn differs(one: &str, other: &str) -> String {
-    format!("ROW({one}) OPERATOR(pg_catalog.*<>) ROW({other})")
+    // As records: between rows the operator would be asked of each column's type.
+    format!("ROW({one})::record OPERATOR(pg_catalog.*<>) ROW({other})::record")
 }
 
 /// Text between dollar quotes that do not stand in it.

@@ -1,0 +1,165 @@
+//! DROP COLUMN: first nobody must need it, then it is hidden, then it goes.
+
+use super::lock::{self, ACCESS_EXCLUSIVE, Locks, ROW_EXCLUSIVE};
+use super::rename_column::switch;
+use super::{
+    BATCH_ROWS_MAX, Found, Planned, Rule, column, constraint, create_table, not_null, on, q, rewrite, twin,
+};
+use crate::catalog::Known;
+use crate::draft::{Draft, Drafts};
+use crate::name;
+use crate::plan::Refusal;
+use lockstep_core::schema::Column;
+use lockstep_core::step::{Action, Backfill, Phase};
+use sqlparser::ast::{DropBehavior, Ident};
+
+pub(super) fn plan(
+    rule: &mut Rule<'_>,
+    found: &Found,
+    written: &Ident,
+    if_exists: bool,
+    behavior: Option<&DropBehavior>,
+) -> Planned {
+    let name = name::meant(written);
+    if if_exists && found.column(&name).is_err() {
+        let hazard = format!("there is no {}: nothing is done", column::shown(&found.name, &name));
+        return Ok(create_table::nothing(&found.name, hazard));
+    }
+    let known = found.column(&name)?.clone();
+    if found.is_new {
+        forget(rule, found, &name);
+        return Ok(at_once(found, &known));
+    }
+    refuse_dependents(rule, found, &known, behavior)?;
+    let steps = steps(rule, found, &known)?;
+    forget(rule, found, &name);
+    let mut drafts =
+        Drafts { as_written: Some(lock::impact(&found.name, ACCESS_EXCLUSIVE)), ..on(&found.name, steps) };
+    let shown = column::shown(&found.name, &name);
+    drafts.hazards.push(format!("as written every client that says {shown} fails from that moment on"));
+    if rule.statement.reverts().is_empty() {
+        drafts.hazards.push("the last step cannot be taken back: the values are gone".to_owned());
+    }
+    Ok(drafts)
+}
+
+fn at_once(found: &Found, known: &Column) -> Drafts {
+    let sql = found.name.sql();
+    let step = Draft::statements(
+        &format!("drop {}", column::shown(&found.name, &known.name)),
+        Phase::Expand,
+        vec![format!("ALTER TABLE {sql} DROP COLUMN {}", q(&known.name))],
+        Some(vec![format!("ALTER TABLE {sql} ADD COLUMN {} {}", q(&known.name), column::definition_of(known))]),
+    )
+    .holds(&found.name, ACCESS_EXCLUSIVE)
+    .why("The table is new: nobody uses the column.");
+    on(&found.name, vec![step])
+}
+
+fn refuse_dependents(
+    rule: &Rule<'_>,
+    found: &Found,
+    known: &Column,
+    behavior: Option<&DropBehavior>,
+) -> Result<(), Refusal> {
+    let shown = column::shown(&found.name, &known.name);
+    if constraint::primary_key(Known::Table(&found.table)).is_some_and(|key| key.contains(&known.name)) {
+        return Err(Refusal::new(format!("{shown} is of the primary key"), "make another primary key before"));
+    }
+    if let Some((other, name)) = twin::pointing_at(rule, &found.name, Some(&known.name)) {
+        return Err(Refusal::new(
+            format!("foreign key {name} of {other} points at {shown}"),
+            "drop it before, by its name",
+        ));
+    }
+    if let Some(what) = twin::mentioned_elsewhere(rule, found, &known.name) {
+        return Err(Refusal::new(format!("{what} uses {shown}"), "drop it before, by its name"));
+    }
+    if behavior == Some(&DropBehavior::Cascade) && !rule.catalog.is_complete {
+        return Err(Refusal::new(
+            format!("CASCADE would drop what depends on {shown} without naming it"),
+            "drop what depends on it before, by its name, and leave CASCADE out",
+        ));
+    }
+    Ok(())
+}
+
+fn steps(rule: &Rule<'_>, found: &Found, known: &Column) -> Result<Vec<Draft>, Refusal> {
+    let (table, column) = (&found.name, q(&known.name));
+    let shown = column::shown(table, &known.name);
+    let mut steps = Vec::new();
+    if !known.nullable && known.default.is_none() && known.options.is_empty() {
+        steps.push(
+            not_null::drop(table, &known.name)
+                .why("Clients that no longer write the column must be able to leave it out."),
+        );
+        if let Some(expression) = rule.statement.backfill_of(&known.name) {
+            steps.push(filled_on_rollback(found, known, expression)?);
+        }
+    }
+    steps.push(switch(Phase::SwitchReads, &format!("do without {shown}")));
+    let hidden = name::own("dropped", &[&table.schema, &table.name, &known.name]);
+    let rename = |from: &str, to: &str| format!("ALTER TABLE {} RENAME COLUMN {} TO {}", table.sql(), from, to);
+    let forward = vec![rename(&column, &q(&hidden))];
+    steps.push(
+        Draft::statements(&format!("hide {shown}"), Phase::Contract, forward, Some(vec![rename(&q(&hidden), &column)]))
+            .holds(table, ACCESS_EXCLUSIVE)
+            .why("A column that nobody sees has nobody who needs it: whoever still does fails now, while it can be brought back."),
+    );
+    let mut dropped = Draft::statements(
+        &format!("drop {shown}"),
+        Phase::Contract,
+        vec![format!("ALTER TABLE {} DROP COLUMN {}", table.sql(), q(&hidden))],
+        None,
+    )
+    .holds(table, ACCESS_EXCLUSIVE)
+    .why("Approve it when the column has been hidden for long enough: its values are gone then.");
+    let reverts = rule.statement.reverts();
+    if !reverts.is_empty() {
+        // What the directive makes again has the name that clients know; until the step before is undone, it is hidden.
+        let statements = reverts.into_iter().chain([rename(&column, &q(&hidden))]).collect();
+        dropped.step.revert = Some(Action::Statements { statements, transactional: true });
+    }
+    steps.push(dropped);
+    Ok(steps)
+}
+
+/// Rows that were written without the column get a value before it becomes NOT NULL again.
+fn filled_on_rollback(found: &Found, known: &Column, expression: &str) -> Result<Draft, Refusal> {
+    let column = q(&known.name);
+    let backfill = Backfill {
+        table: found.name.sql(),
+        key: found.key_to_fill()?,
+        set: format!("{column} = ({expression})"),
+        only_where: Some(format!("{column} IS NULL")),
+        batch_rows_max: BATCH_ROWS_MAX,
+    };
+    let shown = column::shown(&found.name, &known.name);
+    Ok(Draft::new(
+        &format!("rows without {shown}"),
+        Phase::Expand,
+        Action::Nothing,
+        Some(Action::Backfill(backfill)),
+    )
+    .holds(&found.name, ROW_EXCLUSIVE)
+    .why("Nothing is done; a rollback fills rows here that were written without the column."))
+}
+
+/// The catalog without the column, and without what goes with it.
+fn forget(rule: &mut Rule<'_>, found: &Found, column: &str) {
+    let key = found.name.key();
+    let table = rule.table_mut(&found.name);
+    table.columns.retain(|known| known.name != column);
+    table.constraints.retain(|_, constraint| {
+        let own = constraint.definition.split(" REFERENCES ").next().unwrap_or_default();
+        !constraint.columns.iter().any(|known| known == column) && !rewrite::mentions(own, column)
+    });
+    let separator = format!(" ON {key} USING ");
+    table.indexes.retain(|_, index| {
+        index.definition.split_once(&separator).is_none_or(|(_, body)| !rewrite::mentions(body, column))
+    });
+    let sequence = column::sequence_of(&found.name, column).key();
+    if let Some(sequences) = rule.catalog.schema.objects.get_mut("sequence") {
+        sequences.remove(&sequence);
+    }
+}

@@ -1,0 +1,160 @@
+//! RENAME COLUMN: both names work until every client uses the new one.
+
+use super::lock::{self, ACCESS_EXCLUSIVE, Locks};
+use super::twin::{self, Carried, Twin};
+use super::{Found, Planned, Rule, column, on, q, rewrite, volatility};
+use crate::draft::{Draft, Drafts};
+use crate::name;
+use crate::plan::Refusal;
+use lockstep_core::schema::{Column, Table};
+use lockstep_core::step::{Action, Phase};
+use sqlparser::ast::Ident;
+use sqlparser::dialect::PostgreSqlDialect;
+use sqlparser::parser::Parser;
+
+pub(super) fn plan(rule: &mut Rule<'_>, found: &Found, from: &Ident, to: &Ident) -> Planned {
+    let (from, to) = (name::meant(from), name::meant(to));
+    let there = found.column(&from)?.clone();
+    if found.table.columns.iter().any(|known| known.name == to) {
+        return Err(Refusal::new(
+            format!("{} is there already", column::shown(&found.name, &to)),
+            "choose another name",
+        ));
+    }
+    let drafts = if found.is_new { at_once(found, &from, &to) } else { beside(rule, found, &there, &to)? };
+    let table = rule.table_mut(&found.name);
+    rename_in_catalog(table, &found.name.key(), &from, &to);
+    Ok(drafts)
+}
+
+fn at_once(found: &Found, from: &str, to: &str) -> Drafts {
+    let rename =
+        |from: &str, to: &str| format!("ALTER TABLE {} RENAME COLUMN {} TO {}", found.name.sql(), q(from), q(to));
+    let step = Draft::statements(
+        &format!("rename {}", column::shown(&found.name, from)),
+        Phase::Expand,
+        vec![rename(from, to)],
+        Some(vec![rename(to, from)]),
+    )
+    .holds(&found.name, ACCESS_EXCLUSIVE)
+    .why("The table is new: nobody uses the old name.");
+    on(&found.name, vec![step])
+}
+
+fn beside(rule: &Rule<'_>, found: &Found, there: &Column, to: &str) -> Planned {
+    twin::check(rule, found, there)?;
+    let mut new = Column { name: to.to_owned(), nullable: true, ..there.clone() };
+    if !is_stable(new.default.as_deref()) {
+        new.default = None;
+    }
+    let own_names = |name: &str| twin::own(found, name);
+    let (old_sql, new_sql) = (q(&there.name), q(to));
+    let trigger = twin::trigger(found, there, &new, &old_sql, &new_sql, &there.name);
+    let carried = twin::carried(found, &there.name, to, own_names)?;
+    let kept = twin::carried(found, &there.name, &there.name, str::to_owned)?;
+    let mut old = there.clone();
+    if new.default.is_none() {
+        // It has moved by then.
+        old.default = None;
+    }
+    let come = Twin {
+        found,
+        there,
+        new: new.clone(),
+        using: old_sql.clone(),
+        trigger: &trigger,
+        carried: carried.clone(),
+    };
+    let go = Twin {
+        found,
+        there: &Column { nullable: there.nullable, ..new.clone() },
+        new: old,
+        using: new_sql.clone(),
+        trigger: &trigger,
+        carried: kept.clone(),
+    };
+    let shown = column::shown(&found.name, to);
+    let mut steps = twin::introduce(rule, &come)?;
+    steps.push(twin::proof(found, &there.name, to, &old_sql));
+    steps.push(switch(Phase::SwitchWrites, &format!("write {shown}")));
+    steps.push(switch(Phase::SwitchReads, &format!("read {shown}")));
+    if new.default.is_none()
+        && let Some(default) = &there.default
+    {
+        steps.push(moved_default(found, &there.name, to, default));
+    }
+    steps.extend(twin::retire(rule, &go)?);
+    steps.extend(twin::renamed(found, &carried, &Carried { ..kept }));
+    let mut drafts =
+        Drafts { as_written: Some(lock::impact(&found.name, ACCESS_EXCLUSIVE)), ..on(&found.name, steps) };
+    drafts.hazards.push(format!(
+        "as written every client that says {} fails from that moment on",
+        column::shown(&found.name, &there.name)
+    ));
+    Ok(drafts)
+}
+
+pub(super) fn switch(phase: Phase, name: &str) -> Draft {
+    Draft::new(name, phase, Action::Nothing, Some(Action::Nothing))
+        .requires_understanding()
+        .why("Clients are told, and acknowledge; the next step waits until none is left that does not know.")
+}
+
+/// A default that is another for every row can stand on one of the two columns only.
+fn moved_default(found: &Found, from: &str, to: &str, default: &str) -> Draft {
+    let set = |column: &str| {
+        format!("ALTER TABLE {} ALTER COLUMN {} SET DEFAULT {default}", found.name.sql(), q(column))
+    };
+    let drop = |column: &str| format!("ALTER TABLE {} ALTER COLUMN {} DROP DEFAULT", found.name.sql(), q(column));
+    let mut draft = Draft::statements(
+        &format!("default of {}", column::shown(&found.name, to)),
+        Phase::Contract,
+        vec![set(to), drop(from)],
+        Some(vec![drop(to), set(from)]),
+    )
+    .holds(&found.name, ACCESS_EXCLUSIVE)
+    .why("The default is another for every row: it can stand on one of the two columns only.");
+    draft.step.needs_approval = false;
+    draft
+}
+
+/// True when a default as the server prints it is the same for all rows of a statement.
+pub(super) fn is_stable(default: Option<&str>) -> bool {
+    let Some(default) = default else { return true };
+    let parsed =
+        Parser::new(&PostgreSqlDialect {}).try_with_sql(default).and_then(|mut parser| parser.parse_expr());
+    parsed.is_ok_and(|expression| volatility::is_stable(&expression))
+}
+
+/// The new name everywhere in a table of the catalog.
+pub(super) fn rename_in_catalog(table: &mut Table, key: &str, from: &str, to: &str) {
+    let replace = |text: &mut String| {
+        if let Some(replaced) = rewrite::with_column(text, from, to) {
+            *text = replaced;
+        }
+    };
+    for column in table.columns.iter_mut().filter(|column| column.name == from) {
+        to.clone_into(&mut column.name);
+    }
+    for constraint in table.constraints.values_mut() {
+        for column in constraint.columns.iter_mut().filter(|column| *column == from) {
+            to.clone_into(column);
+        }
+        match constraint.definition.split_once(" REFERENCES ") {
+            Some((own, rest)) => {
+                let (mut own, rest) = (own.to_owned(), rest.to_owned());
+                replace(&mut own);
+                constraint.definition = format!("{own} REFERENCES {rest}");
+            }
+            None => replace(&mut constraint.definition),
+        }
+    }
+    for index in table.indexes.values_mut() {
+        let separator = format!(" ON {key} USING ");
+        if let Some((head, body)) = index.definition.split_once(&separator) {
+            let (head, mut body) = (head.to_owned(), body.to_owned());
+            replace(&mut body);
+            index.definition = format!("{head}{separator}{body}");
+        }
+    }
+}
