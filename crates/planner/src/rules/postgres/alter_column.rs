@@ -2,7 +2,7 @@
 
 use super::fill::{self, Fill};
 use super::lock::{self, ACCESS_EXCLUSIVE, Locks};
-use super::{Found, Planned, Rule, column, not_null, on, opaque, q, types};
+use super::{Found, Planned, Rule, alter_type, column, not_null, on, opaque, q, types};
 use crate::draft::{Draft, Drafts};
 use crate::name;
 use crate::plan::Refusal;
@@ -21,7 +21,10 @@ pub(super) fn plan(
         AlterColumnOperation::DropDefault => set_default(rule, found, &column, None),
         AlterColumnOperation::SetNotNull => set_not_null(rule, found, &column),
         AlterColumnOperation::DropNotNull => drop_not_null(rule, found, &column),
-        _ => opaque::no_rule(),
+        AlterColumnOperation::SetDataType { data_type, using, .. } => {
+            alter_type::plan(rule, found, &column, data_type, using.as_ref())
+        }
+        AlterColumnOperation::AddGenerated { .. } => opaque::no_rule(),
     }
 }
 

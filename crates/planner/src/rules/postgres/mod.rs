@@ -4,6 +4,7 @@ mod add_column;
 mod add_constraint;
 mod alter_column;
 mod alter_table;
+mod alter_type;
 mod column;
 mod constraint;
 mod create_table;
@@ -25,6 +26,7 @@ mod table_name;
 mod twin;
 mod types;
 mod volatility;
+mod widening;
 
 use crate::catalog::{Catalog, Known};
 use crate::draft::Drafts;

@@ -1,7 +1,7 @@
 //! RENAME COLUMN: both names work until every client uses the new one.
 
 use super::lock::{self, ACCESS_EXCLUSIVE, Locks};
-use super::twin::{self, Carried, Twin};
+use super::twin::{self, Twin};
 use super::{Found, Planned, Rule, column, on, q, rewrite, volatility};
 use crate::draft::{Draft, Drafts};
 use crate::name;
@@ -21,7 +21,12 @@ pub(super) fn plan(rule: &mut Rule<'_>, found: &Found, from: &Ident, to: &Ident)
             "choose another name",
         ));
     }
-    let drafts = if found.is_new { at_once(found, &from, &to) } else { beside(rule, found, &there, &to)? };
+    let drafts = if found.is_new {
+        at_once(found, &from, &to)
+    } else {
+        let new = Column { name: to.clone(), ..there.clone() };
+        beside(rule, found, &there, new, &q(&from), &q(&to))?
+    };
     let table = rule.table_mut(&found.name);
     rename_in_catalog(table, &found.name.key(), &from, &to);
     Ok(drafts)
@@ -41,50 +46,44 @@ fn at_once(found: &Found, from: &str, to: &str) -> Drafts {
     on(&found.name, vec![step])
 }
 
-fn beside(rule: &Rule<'_>, found: &Found, there: &Column, to: &str) -> Planned {
+/// The second column `new` (its default and NOT NULL as they are to be in the end), the switches, and the end of the first.
+/// `using` gives `new` and `back` gives the old form, over the columns of the row.
+pub(super) fn beside(
+    rule: &Rule<'_>,
+    found: &Found,
+    there: &Column,
+    new: Column,
+    using: &str,
+    back: &str,
+) -> Planned {
     twin::check(rule, found, there)?;
-    let mut new = Column { name: to.to_owned(), nullable: true, ..there.clone() };
-    if !is_stable(new.default.as_deref()) {
-        new.default = None;
-    }
-    let own_names = |name: &str| twin::own(found, name);
-    let (old_sql, new_sql) = (q(&there.name), q(to));
-    let trigger = twin::trigger(found, there, &new, &old_sql, &new_sql, &there.name);
-    let carried = twin::carried(found, &there.name, to, own_names)?;
-    let kept = twin::carried(found, &there.name, &there.name, str::to_owned)?;
+    let to = new.name.clone();
+    let mut new = Column { nullable: true, ..new };
     let mut old = there.clone();
-    if new.default.is_none() {
-        // It has moved by then.
+    if !is_stable(new.default.as_deref()) {
+        // It stands on one of the two only, and moves before the old one goes.
+        new.default = None;
         old.default = None;
     }
-    let come = Twin {
-        found,
-        there,
-        new: new.clone(),
-        using: old_sql.clone(),
-        trigger: &trigger,
-        carried: carried.clone(),
-    };
-    let go = Twin {
-        found,
-        there: &Column { nullable: there.nullable, ..new.clone() },
-        new: old,
-        using: new_sql.clone(),
-        trigger: &trigger,
-        carried: kept.clone(),
-    };
-    let shown = column::shown(&found.name, to);
+    let trigger = twin::trigger(found, there, &new, using, back, &there.name);
+    let carried = twin::carried(found, &there.name, &to, |name| twin::own(found, name))?;
+    let kept = twin::carried(found, &there.name, &there.name, str::to_owned)?;
+    let after = Column { nullable: there.nullable, ..new.clone() };
+    let moves_default = new.default.is_none();
+    let proven = format!("({using})::{}", new.data_type);
+    let come = Twin { found, there, new, using: using.to_owned(), trigger: &trigger, carried: carried.clone() };
+    let go =
+        Twin { found, there: &after, new: old, using: back.to_owned(), trigger: &trigger, carried: kept.clone() };
+    let shown = column::shown(&found.name, &to);
     let mut steps = twin::introduce(rule, &come)?;
-    steps.push(twin::proof(found, &there.name, to, &old_sql));
+    steps.push(twin::proof(found, &to, &there.name, &proven));
     steps.push(switch(Phase::SwitchWrites, &format!("write {shown}")));
     steps.push(switch(Phase::SwitchReads, &format!("read {shown}")));
-    if new.default.is_none()
-        && let Some(default) = &there.default
-    {
-        steps.push(moved_default(found, &there.name, to, default));
+    if let Some(default) = there.default.as_ref().filter(|_| moves_default) {
+        steps.push(moved_default(found, &there.name, &to, default));
     }
     steps.extend(twin::retire(rule, &go)?);
-    steps.extend(twin::renamed(found, &carried, &Carried { ..kept }));
+    steps.extend(twin::renamed(found, &carried, &kept));
     let mut drafts =
         Drafts { as_written: Some(lock::impact(&found.name, ACCESS_EXCLUSIVE)), ..on(&found.name, steps) };
     drafts.hazards.push(format!(

@@ -34,6 +34,11 @@ impl Trigger {
         ]
     }
 
+    /// Puts the function in the place of one that does it for other columns.
+    pub(super) fn replace(&self) -> String {
+        self.function_sql("CREATE OR REPLACE")
+    }
+
     /// Takes both away.
     pub(super) fn drop(&self) -> Vec<String> {
         vec![

@@ -213,7 +213,7 @@ fn carried_constraint(found: &Found, name: &str, constraint: &Constraint) -> Dra
 pub(super) fn proof(found: &Found, column: &str, other: &str, using: &str) -> Draft {
     let assertion = Assertion {
         name: format!("every row has the same in {column} and {other}"),
-        violations_query: format!("SELECT * FROM {} WHERE {}", found.name.sql(), sync::differs(&q(other), using)),
+        violations_query: format!("SELECT * FROM {} WHERE {}", found.name.sql(), sync::differs(&q(column), using)),
     };
     let forward = Action::Assert { assertions: vec![assertion] };
     Draft::new(
