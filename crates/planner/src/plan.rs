@@ -172,9 +172,13 @@ fn draft<'a>(
     catalog: &mut Catalog,
 ) -> Result<Vec<(&'a Statement, Drafts)>, Error> {
     let mut drafted = Vec::with_capacity(statements.len());
-    for statement in statements {
+    let mut rest = statements;
+    while let Some(statement) = rest.first() {
         let refused = |refusal| Error::Refused { file: file.to_owned(), line: statement.line, refusal };
-        drafted.push((statement, rules::plan(target, statement, catalog).map_err(refused)?));
+        let (taken, drafts) = rules::plan(target, rest, catalog);
+        drafted.push((statement, drafts.map_err(refused)?));
+        drafted.extend(rest[1..taken].iter().map(|statement| (statement, Drafts::default())));
+        rest = &rest[taken..];
     }
     catalog.end_change();
     Ok(drafted)

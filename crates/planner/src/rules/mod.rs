@@ -9,10 +9,11 @@ use crate::plan::{Refusal, Target};
 use crate::script::Statement;
 use lockstep_core::Engine;
 
-/// What to do for a statement, and the catalog moved on to after it.
-pub(crate) fn plan(target: Target, statement: &Statement, catalog: &mut Catalog) -> Result<Drafts, Refusal> {
+/// What to do for the first of the statements that are left, and how many it takes together: some engines write one thing in
+/// several statements. The catalog is moved on to after them.
+pub(crate) fn plan(target: Target, rest: &[Statement], catalog: &mut Catalog) -> (usize, Result<Drafts, Refusal>) {
     match target.engine {
-        Engine::Postgres => postgres::plan(target, statement, catalog),
-        Engine::Sqlite => sqlite::plan(target, statement, catalog),
+        Engine::Postgres => (1, postgres::plan(target, &rest[0], catalog)),
+        Engine::Sqlite => sqlite::plan(target, rest, catalog),
     }
 }

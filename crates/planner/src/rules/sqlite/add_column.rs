@@ -1,6 +1,8 @@
 //! ALTER TABLE ADD COLUMN.
 
-use super::definition::{ColumnRead, is_constant, read_column, write_column};
+use super::copy::{Value, plain_values};
+use super::definition::{ColumnRead, is_constant, read_column, write_column, write_table};
+use super::redefine::{Redefinition, copy_name};
 use super::scope::{Found, Scope, backfill_of, cost, drafts, on};
 use super::text::Reader;
 use crate::catalog::Catalog;
@@ -36,6 +38,10 @@ fn planned(
     read: ColumnRead,
     catalog: &mut Catalog,
 ) -> Result<Drafts, Refusal> {
+    let is_volatile = read.column.default.as_deref().is_some_and(|default| !is_constant(default));
+    if !scope.is_new() && (is_volatile || is_mandatory(&read.column)) {
+        return through_a_copy(statement, scope.clone(), read, catalog);
+    }
     let name = read.column.name.clone();
     let step = format!("add {}.{name}", scope.name());
     let table = quote(scope.name());
@@ -121,42 +127,67 @@ fn check(scope: &Scope, read: &ColumnRead, statement: &Statement) -> Result<(), 
             "make it VIRTUAL (an index on it keeps its values), or rebuild the table",
         ));
     }
-    if column.default.as_deref().is_some_and(|default| !is_constant(default)) {
-        return Err(volatile_default(table, column));
-    }
-    if !column.nullable && column.default.is_none() && column.generated.is_none() {
-        return Err(mandatory(table, column, backfill_of(statement, &column.name).is_some()));
+    if is_mandatory(column) && backfill_of(statement, &column.name).is_none() {
+        return Err(mandatory(table, column));
     }
     Ok(())
 }
 
-fn volatile_default(table: &str, column: &Column) -> Refusal {
+fn is_mandatory(column: &Column) -> bool {
+    !column.nullable && column.default.is_none() && column.generated.is_none()
+}
+
+fn mandatory(table: &str, column: &Column) -> Refusal {
     Refusal::new(
         format!(
-            "SQLite cannot add `{table}.{}` with a default that is not constant to a table with rows",
+            "`{table}.{}` is NOT NULL without a default: rows that are there have no value for it, and old releases insert none",
             column.name
         ),
         format!(
-            "add it without the default and put `-- lockstep: backfill {} = EXPRESSION` above, or rebuild the table",
+            "put `-- lockstep: backfill {} = EXPRESSION` above it, or give it a constant DEFAULT",
             quote(&column.name)
         ),
     )
 }
 
-fn mandatory(table: &str, column: &Column, has_backfill: bool) -> Refusal {
-    let reason = format!(
-        "`{table}.{}` is NOT NULL without a default: rows that are there have no value for it, and old releases insert none",
-        column.name
-    );
-    let remedy = if has_backfill {
-        "leave NOT NULL away and keep the backfill, or rebuild the table with it (CREATE TABLE new, INSERT INTO new \
-         SELECT, DROP TABLE, ALTER TABLE new RENAME TO)"
-            .to_owned()
+/// The steps to a column that SQLite cannot add to a table with rows: one with a default that is another for each row, or one that
+/// must be filled.
+fn through_a_copy(
+    statement: &Statement,
+    scope: Scope,
+    read: ColumnRead,
+    catalog: &mut Catalog,
+) -> Result<Drafts, Refusal> {
+    let mut found = scope.known("the table must be written anew, with this column")?;
+    let column = read.column;
+    let name = column.name.clone();
+    let mut becomes = found.table.clone();
+    becomes.columns.push(column.clone());
+    becomes.constraints.extend(read.constraints.into_iter().map(|constraint| (constraint.describe(), constraint)));
+    let default = column.default.as_deref().map(super::definition::write_default);
+    let filled = backfill_of(statement, &name).map(str::to_owned).or(default).unwrap_or_default();
+    let mut values = plain_values(&found.table);
+    let mut steps = Vec::new();
+    if is_mandatory(&column) {
+        // Releases that know the column must be able to write it before all others are gone.
+        let optional = Column { nullable: true, ..column };
+        let revert = vec![format!("ALTER TABLE {} DROP COLUMN {}", quote(&found.name), quote(&name))];
+        let add = vec![self::statement(&found, &optional)?];
+        let there = Scope::There(found.clone());
+        steps.push(
+            on(&there, &format!("add {}.{name}, optional", found.name), Phase::Expand, add, Some(revert))
+                .why("Old releases insert rows without it, new ones with it: for a while it may be missing."),
+        );
+        found.table.columns.push(optional);
+        values.push(Value { column: name.clone(), expression: format!("coalesce({}, {filled})", quote(&name)) });
     } else {
-        format!(
-            "give it a constant DEFAULT, or leave NOT NULL away and put `-- lockstep: backfill {} = EXPRESSION` above",
-            quote(&column.name)
-        )
-    };
-    Refusal::new(reason, remedy)
+        values.push(Value { column: name.clone(), expression: format!("({filled})") });
+    }
+    let purpose = format!("add {}.{name}", found.name);
+    let create = write_table(&copy_name(&found.name), &becomes)?;
+    let redefinition = Redefinition { found: &found, becomes, values, purpose };
+    steps.extend(redefinition.steps(create)?);
+    let as_written = cost(&Scope::There(found.clone()), true, true);
+    catalog.schema.tables.insert(found.name.clone(), redefinition.becomes);
+    Ok(Drafts { as_written, ..drafts(steps, vec![found.name]) })
 }

@@ -1,17 +1,25 @@
 //! ALTER TABLE DROP COLUMN.
 
-use super::definition::foreign_parts;
-use super::scope::{Found, Scope, cost, drafts, on, tell, users_of};
+use super::copy::plain_values;
+use super::definition::{foreign_parts, write_table};
+use super::redefine::{Redefinition, copy_name};
+use super::scope::{Found, Scope, backfill_of, cost, drafts, on, tell, users_of};
 use super::text::{mentions, tokens};
 use crate::catalog::Catalog;
-use crate::draft::Drafts;
+use crate::draft::{Draft, Drafts};
 use crate::name::quote;
 use crate::plan::Refusal;
-use lockstep_core::schema::{Constraint, ConstraintKind};
+use crate::script::Statement;
+use lockstep_core::schema::{Column, Constraint, ConstraintKind};
 use lockstep_core::step::Phase;
 
 /// `ALTER TABLE table DROP [COLUMN] column`.
-pub(super) fn plan(scope: Scope, column: &str, catalog: &mut Catalog) -> Result<Drafts, Refusal> {
+pub(super) fn plan(
+    statement: &Statement,
+    scope: Scope,
+    column: &str,
+    catalog: &mut Catalog,
+) -> Result<Drafts, Refusal> {
     let found = scope.known("whether clients can do without a value in the column depends on its definition")?;
     let known = found.column(column)?.clone();
     check_uses(catalog, &found, &known.name)?;
@@ -22,16 +30,20 @@ pub(super) fn plan(scope: Scope, column: &str, catalog: &mut Catalog) -> Result<
         let revert = super::add_column::statement(&found, &known)?;
         vec![on(&scope, &step, Phase::Expand, forward, Some(vec![revert])).why("The table is new.")]
     } else {
-        if !known.nullable && known.default.is_none() {
-            return Err(must_be_optional(&found, &known.name));
-        }
         let why = "Clients stop reading and writing the column before it goes.";
         let mut drop = on(&scope, &step, Phase::Contract, forward, None).why(
             "Its values are gone for good after this. SQLite writes the table anew: all other writes wait for it.",
         );
         drop.impact.rewrites = known.generated.is_none();
         drop.impact.rows_estimate = found.rows;
-        vec![tell(&format!("do without {}.{}", found.name, known.name), Phase::SwitchReads, why), drop]
+        let mut steps = if known.nullable || known.default.is_some() || known.generated.is_some() {
+            Vec::new()
+        } else {
+            optional(statement, &found, &known)?
+        };
+        steps.push(tell(&format!("do without {}.{}", found.name, known.name), Phase::SwitchReads, why));
+        steps.push(drop);
+        steps
     };
     if let Some(table) = catalog.schema.tables.get_mut(&found.name) {
         table.columns.retain(|other| other.name != known.name);
@@ -41,16 +53,38 @@ pub(super) fn plan(scope: Scope, column: &str, catalog: &mut Catalog) -> Result<
     Ok(Drafts { as_written, ..drafts(steps, vec![found.name]) })
 }
 
-fn must_be_optional(found: &Found, column: &str) -> Refusal {
-    Refusal::new(
-        format!(
-            "`{}.{column}` is NOT NULL without a default: a release that does not know it any more could not insert \
-             while it is there, and SQLite cannot make it optional",
-            found.name
-        ),
-        "first rebuild the table with the column nullable (CREATE TABLE new, INSERT INTO new SELECT, DROP TABLE, \
-         ALTER TABLE new RENAME TO), in a change of its own",
-    )
+/// Steps after which rows can be inserted without the column.
+fn optional(statement: &Statement, found: &Found, column: &Column) -> Result<Vec<Draft>, Refusal> {
+    let default = backfill_of(statement, &column.name).map(str::to_owned).or_else(|| plain_default(column));
+    let default = default.ok_or_else(|| {
+        Refusal::new(
+            format!(
+                "`{}.{}` is NOT NULL without a default: a release that does not know it any more inserts rows without it, \
+                 and old releases must read something there",
+                found.name, column.name
+            ),
+            format!("put `-- lockstep: backfill {} = VALUE` above it: what they read", quote(&column.name)),
+        )
+    })?;
+    let mut becomes = found.table.clone();
+    for other in becomes.columns.iter_mut().filter(|other| other.name == column.name) {
+        other.default = Some(default.clone());
+    }
+    let purpose = format!("give {}.{} a default", found.name, column.name);
+    let create = write_table(&copy_name(&found.name), &becomes)?;
+    Redefinition { found, becomes, values: plain_values(&found.table), purpose }.steps(create)
+}
+
+/// A value that says nothing, for types where there is one.
+fn plain_default(column: &Column) -> Option<String> {
+    let is = |part: &str| column.data_type.contains(part);
+    if is("int") {
+        Some("0".to_owned())
+    } else if is("char") || is("clob") || is("text") {
+        Some("''".to_owned())
+    } else {
+        None
+    }
 }
 
 /// True for a constraint that goes with the column.

@@ -2,7 +2,7 @@
 
 use super::definition::write_table;
 use super::scope::{BLOCKS, LOCK, Scope, children, cost, drafts, find, users_of};
-use super::scope::{table, tell};
+use super::scope::{table, tell, without_orphans};
 use super::text::executable;
 use crate::catalog::Catalog;
 use crate::draft::{Draft, Drafts};
@@ -77,7 +77,7 @@ fn hide(name: &str, hidden: &str) -> Draft {
 
 fn gone(name: &str, hidden: &str) -> Draft {
     let forward = vec![format!("DROP TABLE {}", quote(hidden))];
-    Draft::statements(&format!("drop {name}"), Phase::Contract, forward, None)
+    without_orphans(Draft::statements(&format!("drop {name}"), Phase::Contract, forward, None))
         .locks(hidden, LOCK, BLOCKS)
         .why("Its rows are gone for good after this: approve it when nobody missed the table for long enough.")
 }

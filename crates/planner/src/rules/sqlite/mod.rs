@@ -11,10 +11,12 @@ mod dml;
 mod drop_column;
 mod drop_table;
 mod index;
+mod redefine;
 mod refused;
 mod rename_column;
 mod rename_table;
 mod scope;
+mod sequence;
 mod text;
 mod view_trigger;
 
@@ -24,8 +26,16 @@ use crate::plan::{Refusal, Target};
 use crate::script::{Directive, Statement};
 use text::Reader;
 
-/// What to do for a statement.
-pub(super) fn plan(_target: Target, statement: &Statement, catalog: &mut Catalog) -> Result<Drafts, Refusal> {
+/// What to do for the first of the statements that are left, and how many it takes together.
+pub(super) fn plan(
+    _target: Target,
+    rest: &[Statement],
+    catalog: &mut Catalog,
+) -> (usize, Result<Drafts, Refusal>) {
+    sequence::plan(rest, catalog).unwrap_or_else(|| (1, plan_one(&rest[0], catalog)))
+}
+
+fn plan_one(statement: &Statement, catalog: &mut Catalog) -> Result<Drafts, Refusal> {
     let tokens = text::tokens(&statement.sql);
     let mut reader = Reader::new(&tokens);
     if statement.says(&Directive::Opaque) {
@@ -102,7 +112,7 @@ fn alter_table(
     if reader.word("drop") {
         let _ = reader.word("column");
         let column = reader.name()?;
-        return reader.rest.is_empty().then(|| drop_column::plan(table, &column, catalog));
+        return reader.rest.is_empty().then(|| drop_column::plan(statement, table, &column, catalog));
     }
     if reader.words(&["rename", "to"]) {
         let name = reader.name()?;

@@ -6,7 +6,7 @@
 
 use super::copy::{Copy, copied_indexes, key_for_copy, plain_values, rename_silently, same_sequence};
 use super::definition::{foreign_parts, write_default, write_table};
-use super::scope::{BLOCKS, Found, LOCK, Scope, cost, drafts, on, users_of};
+use super::scope::{BLOCKS, Found, LOCK, Scope, cost, drafts, on, users_of, without_orphans};
 use super::text::{mentions, renamed, render, tokens};
 use crate::catalog::Catalog;
 use crate::draft::{Draft, Drafts};
@@ -237,7 +237,7 @@ impl<'a> Rename<'a> {
         revert.extend(self.back(name, &self.aside, key).triggers());
         revert.extend(self.equalizers(key));
         let step = format!("rename {name}.{}", self.column.name);
-        Ok(Draft::statements(&step, Phase::Contract, forward, Some(revert)).locks(name, LOCK, BLOCKS).why(
+        Ok(without_orphans(Draft::statements(&step, Phase::Contract, forward, Some(revert))).locks(name, LOCK, BLOCKS).why(
             "Nobody uses the old name any more: the table itself comes back, which held every write meanwhile, and is renamed.",
         ))
     }

@@ -4,7 +4,7 @@
 
 use super::copy::{Copy, copied_indexes, key_for_copy, plain_values, same_sequence};
 use super::definition::{foreign_parts, write_table};
-use super::scope::{BLOCKS, Found, LOCK, Scope, cost, drafts, find, object, on};
+use super::scope::{BLOCKS, Found, LOCK, Scope, cost, drafts, find, object, on, without_orphans};
 use super::text::{mentions, renamed, render, tokens};
 use crate::catalog::Catalog;
 use crate::draft::{Draft, Drafts};
@@ -111,7 +111,8 @@ impl Rename<'_> {
         revert.push(statement(&self.copy, self.to));
         revert.extend(of_table.mutual_triggers());
         revert.extend(of_copy.mutual_triggers());
-        Ok(Draft::statements(&format!("rename {name}"), Phase::Contract, forward, Some(revert))
+        let draft = Draft::statements(&format!("rename {name}"), Phase::Contract, forward, Some(revert));
+        Ok(without_orphans(draft)
             .locks(name, LOCK, BLOCKS)
             .why("Nobody uses the old name any more: the copy goes, and the table itself is renamed."))
     }

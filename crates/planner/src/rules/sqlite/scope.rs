@@ -14,6 +14,7 @@ pub(super) const LOCK: &str = "RESERVED";
 pub(super) const BLOCKS: &str = "writes to the whole file";
 
 /// A table that a statement names.
+#[derive(Clone)]
 pub(super) enum Scope {
     /// As the catalog has it.
     There(Found),
@@ -177,6 +178,14 @@ pub(super) fn without_trace(name: &str, phase: Phase, forward: Vec<String>) -> D
 /// A version that only tells clients something, and that only those can follow who understand it.
 pub(super) fn tell(name: &str, phase: Phase, why: &str) -> Draft {
     Draft::new(name, phase, Action::Nothing, Some(Action::Nothing)).requires_understanding().why(why)
+}
+
+/// The executor takes no step that drops a table unless every foreign key points at a row: said before it is tried.
+pub(super) fn without_orphans(draft: Draft) -> Draft {
+    draft.only_if(
+        "every foreign key points at a row",
+        "SELECT \"table\", rowid, parent FROM pragma_foreign_key_check".to_owned(),
+    )
 }
 
 /// What a statement as written would cost on a table.

@@ -1,0 +1,3 @@
+CREATE TABLE users (id INTEGER PRIMARY KEY, born DATE NOT NULL);
+-- change
+ALTER TABLE users DROP COLUMN born;
