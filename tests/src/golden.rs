@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 const FORGETS: &str = "rows after going back";
 
 /// Rows of every table, each as its columns' values in the order of their names.
-type Rows = BTreeMap<String, BTreeSet<String>>;
+pub(crate) type Rows = BTreeMap<String, BTreeSet<String>>;
 
 /// Where databases are made.
 pub struct Ground {
@@ -54,7 +54,7 @@ impl Ground {
     }
 
     /// An empty database.
-    async fn database(&self, name: &str) -> Result<(String, Connection)> {
+    pub(crate) async fn database(&self, name: &str) -> Result<(String, Connection)> {
         let dsn = match &self.server {
             Some(server) => {
                 server.create_database(name).await?;
@@ -69,10 +69,10 @@ impl Ground {
 
 /// One golden, read.
 pub struct Golden {
-    name: String,
-    before: String,
-    change: String,
-    plain: Option<String>,
+    pub(crate) name: String,
+    pub(crate) before: String,
+    pub(crate) change: String,
+    pub(crate) plain: Option<String>,
     differs: Vec<String>,
 }
 
@@ -115,7 +115,11 @@ impl Golden {
         &self.name
     }
 
-    fn plan(&self, target: Target, catalog: &mut Catalog) -> Result<Plan, lockstep_planner::plan::Error> {
+    pub(crate) fn plan(
+        &self,
+        target: Target,
+        catalog: &mut Catalog,
+    ) -> Result<Plan, lockstep_planner::plan::Error> {
         plan(target, "change.sql", &self.name, &self.change, catalog)
     }
 
@@ -134,8 +138,7 @@ impl Golden {
         run_script(&connection, target.engine, &self.before).await.context("the part before the change")?;
         let database = lockstep_database::connect(target.engine, &dsn)?;
         let mut stand = Stand { database, connection, engine: target.engine, version: 0 };
-        let owner = Owner { cluster_id: "goldens".to_owned(), node_id: None, node_name: "golden".to_owned() };
-        stand.database.claim(&owner).await?;
+        stand.claim().await?;
         let before = stand.look().await?;
 
         let by_look = self.plan(target, &mut Catalog::of(before.0.clone(), BTreeMap::new()));
@@ -211,7 +214,7 @@ fn same_steps(one: &Plan, other: &Plan) -> Result<()> {
     Ok(())
 }
 
-async fn run_script(connection: &Connection, engine: Engine, text: &str) -> Result<()> {
+pub(crate) async fn run_script(connection: &Connection, engine: Engine, text: &str) -> Result<()> {
     for statement in script::parse(engine, text)?.statements {
         connection.execute(&statement.sql, &[]).await.with_context(|| statement.sql.clone())?;
     }
@@ -219,15 +222,22 @@ async fn run_script(connection: &Connection, engine: Engine, text: &str) -> Resu
 }
 
 /// A database on which steps are run.
-struct Stand {
-    database: Arc<dyn Database>,
-    connection: Connection,
-    engine: Engine,
-    version: u64,
+pub(crate) struct Stand {
+    pub(crate) database: Arc<dyn Database>,
+    pub(crate) connection: Connection,
+    pub(crate) engine: Engine,
+    pub(crate) version: u64,
 }
 
 impl Stand {
-    async fn look(&self) -> Result<(Schema, Rows)> {
+    /// Makes the ledger.
+    pub(crate) async fn claim(&self) -> Result<()> {
+        let owner = Owner { cluster_id: "goldens".to_owned(), node_id: None, node_name: "golden".to_owned() };
+        self.database.claim(&owner).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn look(&self) -> Result<(Schema, Rows)> {
         let schema = self.database.schema().await?;
         let mut rows = Rows::new();
         for (key, table) in &schema.tables {
@@ -275,7 +285,7 @@ impl Stand {
         Ok(())
     }
 
-    async fn execute(&mut self, step_name: &str, action: &Action) -> Result<()> {
+    pub(crate) async fn execute(&mut self, step_name: &str, action: &Action) -> Result<()> {
         self.version += 1;
         let job = Job {
             version: Version(self.version),

@@ -8,6 +8,7 @@ pub mod cluster;
 pub mod golden;
 pub mod network;
 pub mod plan;
+pub mod release;
 pub mod shard;
 pub mod traffic;
 pub mod wait;
