@@ -81,3 +81,92 @@ fn lacks_revert(script: &Script) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::plan_change;
+    use crate::catalog::{Catalog, Known};
+    use crate::plan::{Error, Plan, Target};
+    use crate::source::{self, Change, File};
+    use lockstep_core::Engine;
+    use lockstep_core::step::Action;
+
+    const TARGET: Target = Target { engine: Engine::Sqlite, version: 3 };
+
+    fn files(files: &[(&str, &str)]) -> Vec<Change> {
+        let read = |(path, text): &(&str, &str)| File {
+            path: (*path).to_owned(),
+            shown: format!("m/{path}"),
+            text: (*text).to_owned(),
+        };
+        source::folder("m", files.iter().map(read).collect()).unwrap()
+    }
+
+    fn planned(texts: &[(&str, &str)]) -> Result<Plan, Error> {
+        plan_change(TARGET, &files(texts)[0], &mut Catalog::of(Default::default(), Default::default()))
+    }
+
+    fn revert(plan: &Plan) -> Option<Vec<String>> {
+        match &plan.change.steps[0].revert {
+            Some(Action::Statements { statements, .. }) => Some(statements.clone()),
+            _ => None,
+        }
+    }
+
+    const OPAQUE: &str = "-- lockstep: opaque\nPRAGMA user_version = 1";
+
+    #[test]
+    fn what_undoes_a_single_opaque_statement_is_taken_from_beside_it() {
+        let down = ("1_a.down.sql", "-- back\nPRAGMA user_version = 0; PRAGMA application_id = 0;");
+        let plan = planned(&[("1_a.up.sql", OPAQUE), down]).unwrap();
+        let expected = ["PRAGMA user_version = 0".to_owned(), "PRAGMA application_id = 0".to_owned()];
+        assert_eq!(revert(&plan), Some(expected.to_vec()));
+        assert_eq!(plan.remarks, ["what undoes the statement was taken from m/1_a.down.sql"]);
+    }
+
+    #[test]
+    fn what_undoes_a_change_is_not_run_otherwise() {
+        let down = ("1_a.down.sql", "DROP TABLE a; DROP TABLE b");
+        for up in [
+            "CREATE TABLE a (b INTEGER)".to_owned(),
+            format!("{OPAQUE};\n-- lockstep: opaque\n-- lockstep: irreversible\nSELECT 1"),
+            format!("-- lockstep: revert PRAGMA user_version = 7\n{OPAQUE}"),
+        ] {
+            let planned = planned(&[("1_a.up.sql", &up), down]);
+            let Ok(plan) = planned else { continue };
+            assert!(revert(&plan).is_none_or(|revert| revert.iter().all(|sql| !sql.contains("TABLE b"))), "{up}");
+            assert_eq!(plan.remarks, ["m/1_a.down.sql is not run: every step has a revert of its own"], "{up}");
+        }
+        let sections = "-- +goose Up\nCREATE TABLE a (b INTEGER);\n-- +goose Down\nDROP TABLE b;";
+        let plan = planned(&[("1_a.sql", sections)]).unwrap();
+        assert_eq!(plan.statements.len(), 1);
+        assert!(plan.remarks[0].starts_with("the section that undoes the change is not run"));
+    }
+
+    #[test]
+    fn a_plan_keeps_the_hash_of_its_file() {
+        let plan = planned(&[("1_a.sql", "CREATE TABLE a (b INTEGER)")]).unwrap();
+        let source = plan.change.source.unwrap();
+        assert_eq!(source, lockstep_core::Source::of("1_a.sql", b"CREATE TABLE a (b INTEGER)"));
+    }
+
+    #[test]
+    fn changes_build_on_those_before_them_and_nothing_is_known_after_steps_by_hand() {
+        let by_hand = "engine = 'sqlite'\nname = 'second'\n[[step]]\nname = 'a'\nphase = 'switch_reads'\n";
+        let changes = files(&[("1_a.sql", "CREATE TABLE a (b INTEGER)"), ("2_b.toml", by_hand)]);
+        let mut catalog = Catalog::of(Default::default(), Default::default());
+        plan_change(TARGET, &changes[0], &mut catalog).unwrap();
+        assert!(matches!(catalog.table("a"), Known::Table(_)) && !catalog.is_created_here("a"));
+        let plan = plan_change(TARGET, &changes[1], &mut catalog).unwrap();
+        assert_eq!((plan.change.name.as_str(), plan.notes.len()), ("second", 0));
+        assert_eq!(catalog.table("a"), Known::Unknown);
+    }
+
+    #[test]
+    fn a_file_that_does_nothing_is_an_error() {
+        for text in ["", "-- nothing", "/* nothing */ ;", "BEGIN; COMMIT;"] {
+            let error = planned(&[("1_a.sql", text)]).unwrap_err().to_string();
+            assert!(error.starts_with("m/1_a.sql: it has no statement that does anything"), "{text}: {error}");
+        }
+    }
+}

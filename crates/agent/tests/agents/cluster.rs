@@ -108,6 +108,20 @@ async fn an_agent_comes_back_as_who_it_was() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_tells_the_schema_of_its_own_database() {
+    let node = Node::first();
+    let agent = node.start().await;
+    submit(&agent, "0001_users").await;
+    until_status(&agent, |status| status.settled_version == 1).await;
+    let answer = cluster(&agent).await.get_catalog(v1::GetCatalogRequest {}).await.unwrap().into_inner();
+    let catalog = lockstep_proto::view::Catalog::try_from(answer.catalog.unwrap()).unwrap();
+    assert_eq!((catalog.node_name.as_str(), catalog.version.0, catalog.engine_version), ("shard-1", 1, 3));
+    assert_eq!(catalog.schema.tables.keys().collect::<Vec<_>>(), ["users"]);
+    assert_eq!(catalog.sizes["users"].rows, 0);
+    agent.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_renewal_is_answered_by_the_leader_only() {
     let (_nodes, agents) = three().await;
     let session = open(&agents[0], "open-1", 60_000).await;

@@ -88,7 +88,7 @@ impl Database for Sqlite {
     }
 
     async fn sizes(&self) -> Result<Sizes, Error> {
-        self.session().await?.read(sizes::read).await
+        self.read(sizes::read).await
     }
 
     async fn preflight(&self, step: &Step, limits: &Limits) -> Vec<Obstacle> {

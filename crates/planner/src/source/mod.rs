@@ -72,6 +72,12 @@ pub enum Error {
         /// The file.
         file: String,
     },
+    /// One file was named, and it is the one that undoes a change.
+    #[error("{file} undoes a change, and is none itself: name the file beside it that does it")]
+    Down {
+        /// The file.
+        file: String,
+    },
     /// Sections in an order that cannot be meant.
     #[error("{file}: line {line}: {problem}")]
     Sections {
@@ -94,12 +100,12 @@ pub enum Error {
 ///
 /// # Errors
 ///
-/// [`Error::OnlyDown`], [`Error::NoLayout`] for what is neither SQL nor TOML, [`Error::Sections`].
+/// [`Error::Down`], [`Error::NoLayout`] for what is neither SQL nor TOML, [`Error::Sections`].
 pub fn file(mut file: File, parent: Option<&str>) -> Result<Change, Error> {
     let name = file.path.clone();
     let (stem, part) = layout::kind(&name).ok_or_else(|| Error::NoLayout { file: file.shown.clone() })?;
     match part {
-        Part::Down => Err(Error::OnlyDown { file: file.shown }),
+        Part::Down => Err(Error::Down { file: file.shown }),
         Part::Up | Part::Toml => {
             let folder = parent.filter(|parent| name == "up.sql" && layout::number(parent).is_some());
             if let Some(folder) = folder {

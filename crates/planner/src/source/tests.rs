@@ -115,8 +115,8 @@ fn a_single_file_is_called_as_it_is() {
     assert_eq!(single("up.sql", Some("0001_a")), "0001_a Sql 0001_a/up.sql");
     assert_eq!(single("up.sql", Some("here")), "up Sql up.sql");
     assert_eq!(single("a.sqlite.toml", None), "a.sqlite Toml a.sqlite.toml");
-    assert!(single("0001_a.down.sql", None).contains("undoes a change that is not there"));
-    assert!(single("down.sql", Some("0001_a")).contains("undoes a change that is not there"));
+    assert!(single("0001_a.down.sql", None).contains("undoes a change, and is none itself"));
+    assert!(single("down.sql", Some("0001_a")).contains("undoes a change, and is none itself"));
     assert!(single("a.txt", None).contains("fits no layout"));
 }
 

@@ -108,7 +108,7 @@ impl Ground {
             }
         };
         let planned = lockstep_planner::plan_change(target, change, &mut self.catalog)
-            .map_err(|error| Failure::usage(error.to_string()))?;
+            .map_err(|error| self.refused(&error))?;
         if let Some(expected) = self.target.filter(|target| target.engine != planned.change.engine) {
             let (found, expected) = (planned.change.engine, expected.engine);
             return Err(Failure::usage(format!("{}: it is for {found}, not for {expected}", change.file.shown)));
@@ -125,6 +125,18 @@ impl Ground {
             check
         });
         Ok(Plan { basis, engine_version, cluster, ..Plan::of(change.file.shown.clone(), planned) })
+    }
+}
+
+impl Ground {
+    fn refused(&self, error: &lockstep_planner::plan::Error) -> Failure {
+        let failure = Failure::usage(error.to_string());
+        let is_in_the_dark = self.basis == Basis::Nothing && self.cluster.is_none();
+        if is_in_the_dark && matches!(error, lockstep_planner::plan::Error::Refused { .. }) {
+            return failure
+                .hint("--schema FILE plans against the schema in an SQL file, such as a dump without its data");
+        }
+        failure
     }
 }
 
