@@ -47,7 +47,7 @@ pub struct Drafts {
     pub as_written: Option<Impact>,
     /// What a person should know, e.g. that prepared statements see another type.
     pub hazards: Vec<String>,
-    /// Tables that it touches, as the catalog names them: decides what may be done out of the file's order.
+    /// Tables that it touches, as the catalog names them, or `*` for all: decides what may be done out of the file's order.
     pub touches: Vec<String>,
 }
 

@@ -222,7 +222,7 @@ fn arrange(drafted: Vec<(&Statement, Drafts)>) -> Vec<Placed> {
     // Tables that the segment goes on with after its Expand steps.
     let mut busy: BTreeSet<String> = BTreeSet::new();
     for (statement, drafts) in drafted {
-        if drafts.touches.iter().any(|table| busy.contains(table)) {
+        if meet(&busy, &drafts.touches) {
             done.append(&mut by_phase(std::mem::take(&mut segment)));
             busy.clear();
         }
@@ -233,6 +233,12 @@ fn arrange(drafted: Vec<(&Statement, Drafts)>) -> Vec<Placed> {
     }
     done.append(&mut by_phase(segment));
     done
+}
+
+/// True when a statement touches what is busy. `*` stands for every table.
+fn meet(busy: &BTreeSet<String>, touches: &[String]) -> bool {
+    let is_wide = busy.contains("*") || touches.iter().any(|table| table == "*");
+    touches.iter().any(|table| busy.contains(table)) || (is_wide && !busy.is_empty() && !touches.is_empty())
 }
 
 fn by_phase(mut segment: Vec<Placed>) -> Vec<Placed> {

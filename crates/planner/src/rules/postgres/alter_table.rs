@@ -1,10 +1,9 @@
 //! ALTER TABLE: operation by operation, in order.
 
-use super::opaque;
 use super::table_name::Name;
 use super::{
-    Planned, Rule, add_column, add_constraint, alter_column, drop_column, drop_constraint, rename_column,
-    rename_table,
+    Planned, Rule, add_column, add_constraint, alter_column, alter_table_more, drop_column, drop_constraint,
+    rename_column, rename_table,
 };
 use crate::catalog::Known;
 use crate::draft::{Drafts, Impact};
@@ -89,7 +88,7 @@ fn one(rule: &mut Rule<'_>, alter: &AlterTable, name: &Name, operation: &AlterTa
             }
             Ok(all)
         }
-        _ => opaque::no_rule(),
+        other => alter_table_more::plan(rule, &found, other),
     }
 }
 

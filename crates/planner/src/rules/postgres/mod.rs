@@ -4,6 +4,7 @@ mod add_column;
 mod add_constraint;
 mod alter_column;
 mod alter_table;
+mod alter_table_more;
 mod alter_type;
 mod column;
 mod constraint;
@@ -12,19 +13,25 @@ mod dml;
 mod drop_column;
 mod drop_constraint;
 mod drop_table;
+mod enums;
 mod fill;
+mod function;
 mod index;
 mod lock;
 mod naming;
 mod not_null;
+mod object;
 mod opaque;
+mod refused;
 mod rename_column;
 mod rename_table;
 mod rewrite;
+mod simple;
 mod sync;
 mod table_name;
 mod twin;
 mod types;
+mod view;
 mod volatility;
 mod widening;
 
@@ -68,9 +75,45 @@ fn parsed_statement(rule: &mut Rule<'_>, parsed: &ast::Statement) -> Planned {
         ast::Statement::Drop { object_type, if_exists, names, cascade, .. } => match object_type {
             ast::ObjectType::Table => drop_table::plan(rule, names, *if_exists, *cascade),
             ast::ObjectType::Index => index::drop(rule, names, *if_exists),
-            _ => opaque::no_rule(),
+            ast::ObjectType::View => view::drop(rule, names, *if_exists, false),
+            ast::ObjectType::MaterializedView => view::drop(rule, names, *if_exists, true),
+            ast::ObjectType::Sequence => simple::drop_sequence(rule, names, *if_exists),
+            ast::ObjectType::Type => enums::drop(rule, names, *if_exists, "TYPE"),
+            ast::ObjectType::Schema => simple::drop_schema(rule, names, *if_exists, *cascade),
+            _ => refused::or(&opaque::Words::of(&rule.statement.sql).upper(), opaque::no_rule),
         },
-        _ => opaque::no_rule(),
+        _ => other_objects(rule, parsed),
+    }
+}
+
+fn other_objects(rule: &mut Rule<'_>, parsed: &ast::Statement) -> Planned {
+    match parsed {
+        ast::Statement::CreateView(create) => view::create(rule, create),
+        ast::Statement::CreateFunction(create) => function::create(rule, create),
+        ast::Statement::DropFunction(dropped) => function::drop(rule, dropped),
+        ast::Statement::CreateTrigger(create) => function::create_trigger(rule, create),
+        ast::Statement::DropTrigger(dropped) => function::drop_trigger(rule, dropped),
+        ast::Statement::CreateType { name, representation } => enums::create(rule, name, representation.as_ref()),
+        ast::Statement::CreateDomain(create) => enums::create_domain(rule, create),
+        ast::Statement::DropDomain(dropped) => {
+            enums::drop(rule, std::slice::from_ref(&dropped.name), dropped.if_exists, "DOMAIN")
+        }
+        ast::Statement::AlterType(alter) => enums::alter(rule, alter),
+        ast::Statement::CreateSequence { name, data_type, if_not_exists, .. } => {
+            simple::create_sequence(rule, name, data_type.as_ref(), *if_not_exists)
+        }
+        ast::Statement::CreateSchema { schema_name, if_not_exists, .. } => {
+            simple::create_schema(rule, schema_name, *if_not_exists)
+        }
+        ast::Statement::CreateExtension(create) => simple::create_extension(rule, create),
+        ast::Statement::DropExtension(dropped) => simple::drop_extension(rule, dropped),
+        ast::Statement::Comment { .. } => simple::comment(rule),
+        ast::Statement::Grant(grant) => simple::grant(rule, grant),
+        ast::Statement::Revoke(revoke) => simple::revoke(rule, revoke),
+        ast::Statement::CreatePolicy(create) => simple::create_policy(rule, create),
+        ast::Statement::DropPolicy(dropped) => simple::drop_policy(rule, dropped),
+        ast::Statement::AlterIndex { name, operation } => simple::rename_index(rule, name, operation),
+        _ => refused::or(&opaque::Words::of(&rule.statement.sql).upper(), opaque::no_rule),
     }
 }
 

@@ -1,9 +1,16 @@
-//! Statements that no rule knows: run as they stand when a directive accepts that, otherwise refused.
+//! Statements that the parser or the rules do not know: recognised by their first words, run as they stand when a directive accepts
+//! that, otherwise refused.
 
-use super::{Planned, Rule};
+use super::lock::{Locks, SHARE_UPDATE_EXCLUSIVE};
+use super::table_name::{Name, quoted};
+use super::{Planned, Rule, object, on, refused, rename_table, view};
 use crate::draft::{Draft, Drafts};
+use crate::name;
 use crate::plan::Refusal;
-use lockstep_core::step::Phase;
+use lockstep_core::step::{Action, Phase};
+use sqlparser::ast::{Ident, ObjectName, ObjectNamePart};
+use sqlparser::dialect::PostgreSqlDialect;
+use sqlparser::tokenizer::{Token, Tokenizer};
 
 /// What stands for every table, where nobody knows which ones a statement touches.
 pub(super) const EVERYTHING: &str = "*";
@@ -13,13 +20,9 @@ const REMEDY: &str = "accept it as it is with `-- lockstep: opaque` and `-- lock
 /// A directive accepts the statement as it stands.
 pub(super) fn accepted(rule: &Rule<'_>) -> Planned {
     let reverts = rule.revert_by_directive("nothing is known of what undoes this statement")?;
-    let step = Draft::statements(
-        "run a statement as it stands",
-        Phase::Expand,
-        vec![rule.statement.sql.clone()],
-        reverts,
-    )
-    .why("A directive accepts the statement as it stands: its locks and its effect are not known.");
+    let forward = vec![rule.statement.sql.clone()];
+    let step = Draft::statements("run a statement as it stands", Phase::Expand, forward, reverts)
+        .why("A directive accepts the statement as it stands: its locks and its effect are not known.");
     Ok(Drafts {
         steps: vec![step],
         hazards: vec!["the planner does not know what this statement locks, reads or writes".to_owned()],
@@ -29,11 +32,121 @@ pub(super) fn accepted(rule: &Rule<'_>) -> Planned {
 }
 
 /// The parser does not know it.
-pub(super) fn plan(_rule: &mut Rule<'_>, reason: &str) -> Planned {
+pub(super) fn plan(rule: &mut Rule<'_>, reason: &str) -> Planned {
+    let words = Words::of(&rule.statement.sql);
+    let upper = words.upper();
+    if let Some(refusal) = refused::refusal(&upper) {
+        return Err(refusal);
+    }
+    let mut words = words;
+    if words.skip(&["REINDEX"]) {
+        return reindex(&mut words);
+    }
+    if words.skip(&["REFRESH", "MATERIALIZED", "VIEW"]) {
+        words.skip(&["CONCURRENTLY"]);
+        let name = words.name()?;
+        return view::refresh(rule, &name);
+    }
+    if words.skip(&["ALTER", "TABLE"]) {
+        words.skip(&["IF", "EXISTS"]);
+        words.skip(&["ONLY"]);
+        let name = words.name()?;
+        if words.skip(&["SET", "SCHEMA"]) {
+            let schema = words.ident()?;
+            let found = rule.found_named(name.clone())?;
+            return rename_table::plan(rule, &found, &Name::new(&schema, &name.name));
+        }
+    }
+    if words.skip(&["CREATE", "STATISTICS"]) {
+        words.skip(&["IF", "NOT", "EXISTS"]);
+        let name = words.name()?;
+        let revert = Some(vec![format!("DROP STATISTICS {}", name.sql())]);
+        let forward = vec![rule.statement.sql.clone()];
+        object::put(rule, "statistics", &name.key(), String::new());
+        let why = "The server notes it in its catalog; ANALYZE fills it.";
+        return Ok(object::anywhere(vec![object::expand(
+            &format!("statistics {}", name.key()),
+            forward,
+            revert,
+            why,
+        )]));
+    }
     Err(Refusal::new(format!("the planner does not understand this statement ({reason})"), REMEDY))
+}
+
+/// REINDEX, always beside reads and writes.
+fn reindex(words: &mut Words) -> Planned {
+    let what = if words.skip(&["INDEX"]) {
+        "INDEX"
+    } else if words.skip(&["TABLE"]) {
+        "TABLE"
+    } else {
+        return Err(Refusal::new(
+            "REINDEX of more than one table",
+            "name each index or table in a statement of its own",
+        ));
+    };
+    words.skip(&["CONCURRENTLY"]);
+    let name = words.name()?;
+    let forward = format!("REINDEX {what} CONCURRENTLY {}", name.sql());
+    let mut step = Draft::alone(&format!("reindex {}", name.key()), Phase::Validate, forward, None)
+        .holds(&name, SHARE_UPDATE_EXCLUSIVE)
+        .why("Built anew beside reads and writes; a build that stopped half-way leaves an invalid index named *_ccnew.");
+    step.step.revert = Some(Action::Nothing);
+    Ok(Drafts { touches: vec![EVERYTHING.to_owned()], ..on(&name, vec![step]) })
 }
 
 /// The parser knows it, and there is no rule.
 pub(super) fn no_rule() -> Planned {
     Err(Refusal::new("there is no rule for this statement yet", REMEDY))
+}
+
+/// The words of a statement, one after the other.
+pub(super) struct Words {
+    tokens: Vec<Token>,
+    at: usize,
+}
+
+impl Words {
+    pub(super) fn of(sql: &str) -> Self {
+        let tokens = Tokenizer::new(&PostgreSqlDialect {}, sql).tokenize().unwrap_or_default();
+        Self { tokens: tokens.into_iter().filter(|token| !matches!(token, Token::Whitespace(_))).collect(), at: 0 }
+    }
+
+    /// All, in upper case, with single spaces between.
+    pub(super) fn upper(&self) -> String {
+        self.tokens.iter().map(|token| token.to_string().to_uppercase()).collect::<Vec<_>>().join(" ")
+    }
+
+    fn skip(&mut self, words: &[&str]) -> bool {
+        let is_next = |(offset, word): (usize, &&str)| match self.tokens.get(self.at + offset) {
+            Some(Token::Word(found)) => found.quote_style.is_none() && found.value.eq_ignore_ascii_case(word),
+            _ => false,
+        };
+        let found = words.iter().enumerate().all(is_next);
+        if found {
+            self.at += words.len();
+        }
+        found
+    }
+
+    fn ident(&mut self) -> Result<String, Refusal> {
+        match self.tokens.get(self.at) {
+            Some(Token::Word(word)) => {
+                let ident = Ident { value: word.value.clone(), quote_style: word.quote_style, ..quoted("") };
+                self.at += 1;
+                Ok(name::meant(&ident))
+            }
+            _ => Err(Refusal::new("a name is missing in this statement", REMEDY)),
+        }
+    }
+
+    fn name(&mut self) -> Result<Name, Refusal> {
+        let mut parts = vec![self.ident()?];
+        while self.tokens.get(self.at) == Some(&Token::Period) {
+            self.at += 1;
+            parts.push(self.ident()?);
+        }
+        Name::of(&ObjectName(parts.iter().map(|part| ObjectNamePart::Identifier(quoted(part))).collect()))
+    }
 }

@@ -1,0 +1,111 @@
+//! Types and domains.
+
+use super::object::{self, anywhere, expand};
+use super::table_name::Name;
+use super::{Planned, Rule, types};
+use crate::draft::{Draft, Drafts};
+use crate::plan::Refusal;
+use lockstep_core::step::{Action, Phase};
+use sqlparser::ast::{AlterType, AlterTypeOperation, CreateDomain, ObjectName, UserDefinedTypeRepresentation};
+
+pub(super) fn create(
+    rule: &mut Rule<'_>,
+    written: &ObjectName,
+    representation: Option<&UserDefinedTypeRepresentation>,
+) -> Planned {
+    let name = Name::of(written)?;
+    let key = name.key();
+    object::refuse_known(rule, "type", &key)?;
+    let definition = match representation {
+        Some(UserDefinedTypeRepresentation::Enum { labels }) => {
+            let labels = labels.iter().map(|label| literal(&label.value)).collect::<Vec<_>>();
+            format!("enum {}", labels.join(", "))
+        }
+        Some(other) => format!("composite {other}"),
+        None => "shell".to_owned(),
+    };
+    let sql = object::qualified(&rule.statement.sql, "TYPE", written, &name)?;
+    object::put(rule, "type", &key, definition);
+    let revert = Some(vec![format!("DROP TYPE {}", name.sql())]);
+    Ok(anywhere(vec![expand(&format!("type {key}"), vec![sql], revert, "Nobody uses a type that was not there.")]))
+}
+
+fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+pub(super) fn create_domain(rule: &mut Rule<'_>, create: &CreateDomain) -> Planned {
+    let name = Name::of(&create.name)?;
+    let key = name.key();
+    object::refuse_known(rule, "type", &key)?;
+    let sql = object::qualified(&rule.statement.sql, "DOMAIN", &create.name, &name)?;
+    let definition = format!("domain {}", types::printed(rule.catalog, &create.data_type));
+    object::put(rule, "type", &key, definition);
+    let revert = Some(vec![format!("DROP DOMAIN {}", name.sql())]);
+    Ok(anywhere(vec![expand(
+        &format!("domain {key}"),
+        vec![sql],
+        revert,
+        "Nobody uses a domain that was not there.",
+    )]))
+}
+
+pub(super) fn alter(rule: &mut Rule<'_>, alter: &AlterType) -> Planned {
+    let name = Name::of(&alter.name)?;
+    let key = name.key();
+    match &alter.operation {
+        AlterTypeOperation::AddValue(add) => {
+            let old = object::known(rule, "type", &key);
+            let value = literal(&add.value.value);
+            let labels = old
+                .as_deref()
+                .and_then(|old| old.strip_prefix("enum "))
+                .map(|labels| labels.split(", ").any(|known| known == value));
+            if labels == Some(true) && add.if_not_exists {
+                return object::nothing(format!("type {key} has {value} already: nothing is done"));
+            }
+            let reverts = rule.revert_by_directive("the server cannot take a value out of an enum again")?;
+            let sql = object::qualified(&rule.statement.sql, "TYPE", &alter.name, &name)?;
+            if let Some(old) = old {
+                // Where it stands among the others does not matter to any rule.
+                object::put(rule, "type", &key, format!("{old}, {value}"));
+            }
+            let mut step = Draft::alone(&format!("value {value} of {key}"), Phase::Expand, sql, None)
+                .why("A value that nobody writes yet. It counts from its commit on, so it stands alone.");
+            step.step.revert = reverts.map(|statements| Action::Statements { statements, transactional: true });
+            Ok(anywhere(vec![step]))
+        }
+        AlterTypeOperation::RenameValue(rename) => Err(Refusal::new(
+            format!("clients that say {} of type {key} would fail from that moment on", rename.from),
+            format!("add {} as a value, move the rows with UPDATE, and leave {} unused", rename.to, rename.from),
+        )),
+        AlterTypeOperation::Rename(_) => Err(Refusal::new(
+            format!("clients that say type {key} would fail from that moment on"),
+            "leave the name, or accept it with `-- lockstep: opaque` and `-- lockstep: revert ...` when no client says it",
+        )),
+    }
+}
+
+pub(super) fn drop(rule: &mut Rule<'_>, names: &[ObjectName], if_exists: bool, word: &str) -> Planned {
+    let mut all = Drafts::default();
+    for written in names {
+        let name = Name::of(written)?;
+        let key = name.key();
+        let old = object::known(rule, "type", &key);
+        if if_exists && old.is_none() && rule.catalog.is_complete {
+            super::alter_table::append(
+                &mut all,
+                object::nothing(format!("there is no type {key}: nothing is done"))?,
+            );
+            continue;
+        }
+        let back = old
+            .as_deref()
+            .and_then(|old| old.strip_prefix("enum "))
+            .map(|labels| vec![format!("CREATE TYPE {} AS ENUM ({labels})", name.sql())]);
+        let drafts = object::dropping(rule, &format!("type {key}"), format!("DROP {word} {}", name.sql()), back);
+        object::forget(rule, "type", &key);
+        super::alter_table::append(&mut all, drafts);
+    }
+    Ok(all)
+}

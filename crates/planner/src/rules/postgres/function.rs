@@ -1,0 +1,141 @@
+//! Functions and triggers.
+
+use super::lock::{ACCESS_EXCLUSIVE, Locks, SHARE_ROW_EXCLUSIVE};
+use super::object::{self, anywhere, expand};
+use super::table_name::Name;
+use super::{Planned, Rule, q, types};
+use crate::draft::{Draft, Drafts};
+use crate::name;
+use crate::plan::Refusal;
+use lockstep_core::step::Phase;
+use sqlparser::ast::{ArgMode, CreateFunction, CreateTrigger, DropFunction, DropTrigger, OperateFunctionArg};
+
+pub(super) fn create(rule: &mut Rule<'_>, create: &CreateFunction) -> Planned {
+    let name = Name::of(&create.name)?;
+    let key = signature(rule, &name, create.args.as_deref().unwrap_or_default());
+    let sql = object::qualified(&rule.statement.sql, "FUNCTION", &create.name, &name)?;
+    let revert = match object::known(rule, "function", &key) {
+        Some(_) if !create.or_replace => {
+            return Err(Refusal::new(format!("function {key} is there already"), "write OR REPLACE"));
+        }
+        Some(old) => Some(vec![old]),
+        None if create.or_replace && !rule.catalog.is_complete => {
+            rule.revert_by_directive(&format!("nothing is known of what function {key} was before"))?
+        }
+        None => Some(vec![drop_sql(&name, &key)]),
+    };
+    let again = if create.or_replace { sql.clone() } else { sql.replacen("CREATE", "CREATE OR REPLACE", 1) };
+    object::put(rule, "function", &key, again);
+    let why = "A function is looked up each time that it is called: the one before and this one must both suit every client.";
+    Ok(anywhere(vec![expand(&format!("function {key}"), vec![sql], revert, why)]))
+}
+
+fn drop_sql(name: &Name, key: &str) -> String {
+    let arguments = key.find('(').map_or("()", |at| &key[at..]);
+    format!("DROP FUNCTION {}{arguments}", name.sql())
+}
+
+/// As `regprocedure` prints it.
+fn signature(rule: &Rule<'_>, name: &Name, arguments: &[OperateFunctionArg]) -> String {
+    let given = arguments.iter().filter(|argument| argument.mode != Some(ArgMode::Out));
+    let types = given.map(|argument| {
+        let printed = types::printed(rule.catalog, &argument.data_type);
+        // Lengths do not count in a signature.
+        printed.split('(').next().unwrap_or(&printed).to_owned()
+    });
+    format!("{}({})", name.key(), types.collect::<Vec<_>>().join(","))
+}
+
+pub(super) fn drop(rule: &mut Rule<'_>, dropped: &DropFunction) -> Planned {
+    let mut all = Drafts::default();
+    for described in &dropped.func_desc {
+        let name = Name::of(&described.name)?;
+        let key = match &described.args {
+            Some(arguments) => signature(rule, &name, arguments),
+            None => only_one(rule, &name),
+        };
+        let old = object::known(rule, "function", &key);
+        if dropped.if_exists && old.is_none() && rule.catalog.is_complete {
+            super::alter_table::append(
+                &mut all,
+                object::nothing(format!("there is no function {key}: nothing is done"))?,
+            );
+            continue;
+        }
+        let forward = drop_sql(&name, &key);
+        let drafts = object::dropping(rule, &format!("function {key}"), forward, old.map(|old| vec![old]));
+        object::forget(rule, "function", &key);
+        super::alter_table::append(&mut all, drafts);
+    }
+    Ok(all)
+}
+
+/// The signature of the only function of this name.
+fn only_one(rule: &Rule<'_>, name: &Name) -> String {
+    let head = format!("{}(", name.key());
+    let functions = rule.catalog.schema.objects.get("function");
+    let found = functions.and_then(|functions| functions.keys().find(|key| key.starts_with(&head)));
+    found.cloned().unwrap_or_else(|| format!("{head})"))
+}
+
+pub(super) fn create_trigger(rule: &mut Rule<'_>, create: &CreateTrigger) -> Planned {
+    let found = rule.found(&create.table_name)?;
+    let trigger = name::parts(&create.name).pop().unwrap_or_default();
+    let sql = object::qualified(&rule.statement.sql, " ON ", &create.table_name, &found.name)
+        .or_else(|_| object::qualified(&rule.statement.sql, "ON", &create.table_name, &found.name))?;
+    let drop = format!("DROP TRIGGER {} ON {}", q(&trigger), found.name.sql());
+    let revert = match found.table.triggers.get(&trigger) {
+        // From PostgreSQL 14 on.
+        Some(old) if create.or_replace => vec![old.replacen("CREATE TRIGGER", "CREATE OR REPLACE TRIGGER", 1)],
+        Some(_) => {
+            return Err(Refusal::new(
+                format!("trigger {trigger} of {} is there already", found.name.key()),
+                "drop it first, or choose another name",
+            ));
+        }
+        None => vec![drop],
+    };
+    let definition = sql.replacen("OR REPLACE ", "", 1);
+    rule.table_mut(&found.name).triggers.insert(trigger.clone(), definition);
+    let step = expand(
+        &format!("trigger {trigger} of {}", found.name.key()),
+        vec![sql],
+        Some(revert),
+        "From here on it fires for every client, whatever release it is of.",
+    )
+    .holds(&found.name, SHARE_ROW_EXCLUSIVE);
+    let mut drafts = anywhere(vec![step]);
+    drafts.touches.push(found.name.key());
+    Ok(drafts)
+}
+
+pub(super) fn drop_trigger(rule: &mut Rule<'_>, dropped: &DropTrigger) -> Planned {
+    let Some(table) = &dropped.table_name else {
+        return Err(Refusal::new("the trigger's table is missing", "write DROP TRIGGER ... ON ..."));
+    };
+    let found = rule.found(table)?;
+    let trigger = name::parts(&dropped.trigger_name).pop().unwrap_or_default();
+    let Some(old) = found.table.triggers.get(&trigger).cloned() else {
+        if dropped.if_exists {
+            return object::nothing(format!(
+                "there is no trigger {trigger} of {}: nothing is done",
+                found.name.key()
+            ));
+        }
+        return Err(Refusal::new(
+            format!("there is no trigger {trigger} of {}", found.name.key()),
+            "correct the name",
+        ));
+    };
+    rule.table_mut(&found.name).triggers.remove(&trigger);
+    let forward = vec![format!("DROP TRIGGER {} ON {}", q(&trigger), found.name.sql())];
+    let name = format!("drop trigger {trigger} of {}", found.name.key());
+    let phase = if found.is_new { Phase::Expand } else { Phase::Contract };
+    let mut step = Draft::statements(&name, phase, forward, Some(vec![old]))
+        .holds(&found.name, ACCESS_EXCLUSIVE)
+        .why("From here on it fires for nobody: what it did, clients must do themselves.");
+    step.step.needs_approval = !found.is_new;
+    let mut drafts = anywhere(vec![step]);
+    drafts.touches.push(found.name.key());
+    Ok(drafts)
+}

@@ -1,0 +1,4 @@
+CREATE TYPE mood AS ENUM ('sad', 'ok');
+-- change
+DROP TYPE mood;
+DROP TYPE IF EXISTS nothing;

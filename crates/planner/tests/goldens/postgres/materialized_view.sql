@@ -1,0 +1,6 @@
+CREATE TABLE users (id bigint PRIMARY KEY, name text NOT NULL, mail varchar(100));
+INSERT INTO users (id, name, mail) VALUES (1, 'Ann', 'ann@example.org'), (2, 'Bob', NULL), (3, 'Cy', 'cy@example.org');
+-- change
+CREATE MATERIALIZED VIEW names AS SELECT id, name FROM users;
+CREATE UNIQUE INDEX names_by_id ON names (id);
+REFRESH MATERIALIZED VIEW names;
