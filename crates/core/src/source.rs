@@ -46,6 +46,16 @@ mod tests {
     }
 
     #[test]
+    fn a_change_with_a_source_that_cannot_be_is_refused() {
+        let text = r#"{"name":"a","engine":"sqlite","steps":[{"name":"a","phase":"switch_reads","forward":{"kind":"nothing"},
+            "revert":null}],"source":{"file":"a.sql","sha256":"none"}}"#;
+        let mut spec: crate::change::Spec = serde_json::from_str(text).unwrap();
+        assert!(spec.problem().is_some_and(|problem| problem.contains("no SHA-256")));
+        spec.source = None;
+        assert_eq!(spec.problem(), None);
+    }
+
+    #[test]
     fn what_cannot_be_a_source_is_named() {
         let source = || Source::of("a.sql", b"abc");
         for (broken, expected) in [

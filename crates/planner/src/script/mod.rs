@@ -61,6 +61,17 @@ mod tests {
     }
 
     #[test]
+    fn a_backfill_of_another_column_is_refused() {
+        let above = |column: &str| {
+            format!("-- remark\n-- lockstep: backfill {column} = 1\nALTER TABLE t ADD COLUMN Email text")
+        };
+        assert!(parse(Engine::Postgres, &above("email")).is_ok());
+        assert!(parse(Engine::Postgres, &above("\"Email\"")).is_ok());
+        let error = parse(Engine::Postgres, &above("emial")).unwrap_err().to_string();
+        assert!(error.starts_with("line 2: the directive is about column emial, which"), "{error}");
+    }
+
+    #[test]
     fn text_that_is_no_text_is_named() {
         let error = parse(Engine::Postgres, "SELECT\n 1\0").unwrap_err().to_string();
         assert!(error.starts_with("line 2: a NUL character"), "{error}");

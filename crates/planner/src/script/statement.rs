@@ -35,7 +35,12 @@ pub enum Kind {
 impl Statement {
     pub(super) fn of(engine: Engine, piece: &Piece<'_>) -> Result<Self, Error> {
         let directives = piece.comments.iter().filter_map(|(line, text)| Directive::read(*line, text));
-        let directives = directives.collect::<Result<_, _>>()?;
+        let directives: Vec<Directive> = directives.collect::<Result<_, _>>()?;
+        if let Some(column) = directives.iter().find_map(|directive| column_not_named(directive, piece.sql)) {
+            let problem =
+                format!("the directive is about column {column}, which the statement below it does not name");
+            return Err(Error { line: piece.directive_line().unwrap_or(piece.line), problem });
+        }
         Ok(Self { kind: parse(engine, piece.sql), sql: piece.sql.to_owned(), line: piece.line, directives })
     }
 
@@ -65,6 +70,13 @@ impl Statement {
     pub fn says(&self, directive: &Directive) -> bool {
         self.directives.contains(directive)
     }
+}
+
+/// The column of a backfill that the statement says nothing of: mistyped, or above the wrong statement.
+fn column_not_named<'a>(directive: &'a Directive, sql: &str) -> Option<&'a str> {
+    let Directive::Backfill { column, .. } = directive else { return None };
+    let bare = column.trim_matches(['"', '`']);
+    (!sql.to_lowercase().contains(&bare.to_lowercase())).then_some(column)
 }
 
 fn parse(engine: Engine, sql: &str) -> Kind {
