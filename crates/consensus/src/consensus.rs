@@ -324,6 +324,12 @@ impl Consensus {
         self.inner.shutdown().await
     }
 
+    /// Whether this agent refuses calls of the node because it was removed.
+    #[cfg(test)]
+    pub(crate) fn knows_as_removed(&self, node: NodeId) -> bool {
+        self.inner.is_removed(node.0)
+    }
+
     /// Cuts this agent off from all others, or lets it talk again.
     #[cfg(test)]
     pub(crate) fn cut_off(&self, cut_off: bool) {

@@ -10,6 +10,7 @@
 //! Deliberately absent: authentication of actors (the agent's services do that), leases (`lockstep-agent`), anything of
 //! openraft in the public interface.
 
+mod append;
 mod clock;
 mod coalesce;
 mod config;

@@ -1,30 +1,34 @@
 //! openraft's network over the peer service.
 
+use crate::append::{self, AppendAnswers};
 use crate::format;
 use crate::machine::Replica;
 use crate::peers::{CallError, Peers};
-use crate::raft::{LogId, Member, Snapshot, TypeConfig, Vote};
+use crate::raft::{Member, Snapshot, TypeConfig, Vote};
 use crate::snapshot::Body;
 use bytes::Bytes;
-use futures_util::StreamExt;
+use futures_util::{Stream, StreamExt};
 use lockstep_core::NodeId;
 use lockstep_proto::v1;
 use openraft::RPCTypes;
+use openraft::base::BoxFuture;
 use openraft::errors::{NetworkError, RPCError, ReplicationClosed, StreamingError, Timeout, Unreachable};
-use openraft::network::{Backoff, RPCOption, RaftNetworkFactory, RaftNetworkV2};
+use openraft::network::{
+    Backoff, NetBackoff, NetSnapshot, NetStreamAppend, NetTransferLeader, NetVote, RPCOption, RaftNetworkFactory,
+};
 use openraft::raft::{
-    AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, TransferLeaderRequest, TransferLeaderResponse,
-    VoteRequest, VoteResponse,
+    AppendEntriesRequest, SnapshotResponse, TransferLeaderRequest, TransferLeaderResponse, VoteRequest,
+    VoteResponse,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::future::Future;
+use std::future::{Future, ready};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
-type RpcError = RPCError<TypeConfig>;
+pub(crate) type RpcError = RPCError<TypeConfig>;
 
 /// Pause before an unreachable member is called again; a member that comes back is found within this.
 const UNREACHABLE_PAUSE: Duration = Duration::from_millis(200);
@@ -41,18 +45,10 @@ pub(crate) struct Network {
 
 /// The connection to one member.
 pub(crate) struct Connection {
-    network: Network,
+    pub(crate) network: Network,
     target: u64,
     /// As the Raft membership has it; the state may know better.
     member: Member,
-}
-
-/// The head of [`AppendEntriesRequest`]; its entries travel as they are stored.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct AppendHead {
-    pub(crate) vote: Vote,
-    pub(crate) prev_log_id: Option<LogId>,
-    pub(crate) leader_commit: Option<LogId>,
 }
 
 /// The head of a snapshot on the wire.
@@ -72,14 +68,14 @@ impl RaftNetworkFactory<TypeConfig> for Network {
 }
 
 impl Connection {
-    fn address(&self) -> String {
+    pub(crate) fn address(&self) -> String {
         let moved = |state: &lockstep_core::State| {
             state.nodes().get(&NodeId(self.target)).map(|node| node.addresses.peer.clone())
         };
         self.network.replica.with_state(moved).unwrap_or_else(|| self.member.peer.clone())
     }
 
-    fn error(&self, error: CallError, action: RPCTypes) -> RpcError {
+    pub(crate) fn error(&self, error: CallError, action: RPCTypes) -> RpcError {
         match error {
             CallError::Deadline(timeout) => {
                 let id = self.network.peers.identity().map_or(0, |identity| identity.node_id);
@@ -106,26 +102,20 @@ impl Connection {
     }
 }
 
-impl RaftNetworkV2<TypeConfig> for Connection {
-    type SnapshotData = Body;
-
-    async fn append_entries(
-        &mut self,
-        rpc: AppendEntriesRequest<TypeConfig>,
+impl NetStreamAppend<TypeConfig> for Connection {
+    fn stream_append<'connection, Requests>(
+        &'connection mut self,
+        requests: Requests,
         option: RPCOption,
-    ) -> Result<AppendEntriesResponse<TypeConfig>, RpcError> {
-        // A heartbeat is worthless when late. Entries are not: a slow disk must not make the leader send them again.
-        let deadline = if rpc.entries.is_empty() { option.soft_ttl() } else { self.network.transfer_timeout };
-        let head = AppendHead { vote: rpc.vote, prev_log_id: rpc.prev_log_id, leader_commit: rpc.leader_commit };
-        let entries = rpc.entries.iter().map(|entry| format::encode_entry(entry).map(Bytes::from));
-        let entries = entries.collect::<std::io::Result<_>>().map_err(|error| NetworkError::new(&error))?;
-        let request = v1::AppendEntriesRequest { header: Some(self.header()), payload: encode(&head)?, entries };
-        let call = |mut client: crate::peers::Client| async move {
-            Ok(client.append_entries(request).await?.into_inner().payload)
-        };
-        self.call(RPCTypes::AppendEntries, deadline, call).await
+    ) -> BoxFuture<'connection, Result<AppendAnswers<'connection>, RpcError>>
+    where
+        Requests: Stream<Item = AppendEntriesRequest<TypeConfig>> + Send + Unpin + 'static,
+    {
+        Box::pin(ready(append::send(self, requests, option.soft_ttl())))
     }
+}
 
+impl NetVote<TypeConfig> for Connection {
     async fn vote(
         &mut self,
         rpc: VoteRequest<TypeConfig>,
@@ -149,6 +139,10 @@ impl RaftNetworkV2<TypeConfig> for Connection {
         };
         self.call(RPCTypes::Vote, option.soft_ttl(), call).await
     }
+}
+
+impl NetSnapshot<TypeConfig> for Connection {
+    type SnapshotData = Body;
 
     async fn full_snapshot(
         &mut self,
@@ -163,7 +157,9 @@ impl RaftNetworkV2<TypeConfig> for Connection {
             sent = sending => sent.map_err(Into::into),
         }
     }
+}
 
+impl NetTransferLeader<TypeConfig> for Connection {
     async fn transfer_leader(
         &mut self,
         rpc: TransferLeaderRequest<TypeConfig>,
@@ -175,14 +171,16 @@ impl RaftNetworkV2<TypeConfig> for Connection {
         };
         self.call(RPCTypes::TransferLeader, option.soft_ttl(), call).await
     }
+}
 
+impl NetBackoff<TypeConfig> for Connection {
     fn backoff(&self) -> Option<Backoff> {
         Some(Backoff::new(std::iter::repeat(UNREACHABLE_PAUSE)))
     }
 }
 
 impl Connection {
-    fn header(&self) -> v1::PeerHeader {
+    pub(crate) fn header(&self) -> v1::PeerHeader {
         self.network.peers.header(self.target)
     }
 
@@ -235,10 +233,10 @@ fn read_chunks(
     }
 }
 
-fn encode(value: &impl Serialize) -> Result<Bytes, RpcError> {
+pub(crate) fn encode(value: &impl Serialize) -> Result<Bytes, RpcError> {
     serde_json::to_vec(value).map(Bytes::from).map_err(|error| NetworkError::new(&error).into())
 }
 
-fn decode<Value: DeserializeOwned>(bytes: &[u8]) -> Result<Value, RpcError> {
+pub(crate) fn decode<Value: DeserializeOwned>(bytes: &[u8]) -> Result<Value, RpcError> {
     serde_json::from_slice(bytes).map_err(|error| NetworkError::new(&error).into())
 }

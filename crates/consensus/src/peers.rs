@@ -131,11 +131,7 @@ impl Peers {
     where
         Calling: Future<Output = Result<Response<Answer>, Status>>,
     {
-        #[cfg(test)]
-        if self.cut_off.load(std::sync::atomic::Ordering::SeqCst) {
-            return Err(CallError::NotDone("cut off by the test".to_owned()));
-        }
-        let client = self.client(address).map_err(|error| CallError::NotDone(error.to_string()))?;
+        let client = self.client(address)?;
         match tokio::time::timeout(deadline, call(client)).await {
             Err(_) => Err(CallError::Deadline(deadline)),
             Ok(Ok(response)) => Ok(response.into_inner()),
@@ -143,8 +139,10 @@ impl Peers {
         }
     }
 
-    fn client(&self, address: &str) -> Result<Client, Error> {
-        let channel = self.channel(address)?;
+    /// For calls that are streams; whoever makes one keeps its deadlines and asks [`Peers::check_reachable`] again.
+    pub(crate) fn client(&self, address: &str) -> Result<Client, CallError> {
+        self.check_reachable()?;
+        let channel = self.channel(address).map_err(|error| CallError::NotDone(error.to_string()))?;
         Ok(PeerServiceClient::new(channel)
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX))
@@ -171,7 +169,21 @@ impl Peers {
         Ok(channel)
     }
 
-    fn classify(&self, status: &Status) -> CallError {
+    #[cfg(test)]
+    pub(crate) fn check_reachable(&self) -> Result<(), CallError> {
+        if self.cut_off.load(std::sync::atomic::Ordering::SeqCst) {
+            return Err(CallError::NotDone("cut off by the test".to_owned()));
+        }
+        Ok(())
+    }
+
+    #[cfg(not(test))]
+    #[allow(clippy::unnecessary_wraps, clippy::unused_self, reason = "tests cut agents off here")]
+    pub(crate) fn check_reachable(&self) -> Result<(), CallError> {
+        Ok(())
+    }
+
+    pub(crate) fn classify(&self, status: &Status) -> CallError {
         let refused =
             status.metadata().get(REFUSED_KEY).and_then(|name| name.to_str().ok()).and_then(Refused::parse);
         if refused == Some(Refused::SenderRemoved) {

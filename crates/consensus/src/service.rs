@@ -2,16 +2,15 @@
 
 use crate::consensus::{Inner, Running};
 use crate::format;
-use crate::network::{AppendHead, SnapshotHead};
+use crate::network::SnapshotHead;
 use crate::peers::{MESSAGE_BYTES_MAX, REFUSED_KEY, Refused};
 use crate::raft::Snapshot;
 use crate::snapshot::Body;
-use crate::{Error, join, propose};
+use crate::{Error, append, join, propose};
 use bytes::Bytes;
 use lockstep_core::NodeId;
 use lockstep_proto::v1;
 use lockstep_proto::v1::peer_service_server::{PeerService, PeerServiceServer};
-use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
@@ -28,8 +27,9 @@ const STREAMS_MAX: u32 = 1_024;
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
+#[derive(Clone)]
 pub(crate) struct Service {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 /// Serves until consensus shuts down.
@@ -52,12 +52,9 @@ pub(crate) async fn serve(inner: Arc<Inner>, listener: TcpListener) {
 
 impl Service {
     /// Refuses calls that are meant for another cluster or node, and calls of removed nodes.
-    fn admit(&self, header: Option<v1::PeerHeader>) -> Result<&Running, Status> {
+    pub(crate) fn admit(&self, header: Option<&v1::PeerHeader>) -> Result<&Running, Status> {
         let header = header.ok_or_else(|| Status::invalid_argument("the call has no header"))?;
-        self.check_reachable()?;
-        let Ok(running) = self.inner.running() else {
-            return Err(refuse(Refused::NotMember, "this agent is not yet a member of a cluster".to_owned()));
-        };
+        let running = self.running()?;
         let identity = &running.identity;
         if header.cluster_id != identity.cluster_id {
             let text = format!(
@@ -81,18 +78,14 @@ impl Service {
         Ok(running)
     }
 
-    #[cfg(test)]
-    fn check_reachable(&self) -> Result<(), Status> {
-        if self.inner.peers.cut_off.load(std::sync::atomic::Ordering::SeqCst) {
-            return Err(Status::unavailable("cut off by the test"));
-        }
-        Ok(())
+    fn running(&self) -> Result<&Arc<Running>, Status> {
+        self.check_reachable()?;
+        let not_member = |_| refuse(Refused::NotMember, "this agent is not yet a member of a cluster".to_owned());
+        self.inner.running().map_err(not_member)
     }
 
-    #[cfg(not(test))]
-    #[allow(clippy::unnecessary_wraps, clippy::unused_self, reason = "tests cut agents off here")]
     fn check_reachable(&self) -> Result<(), Status> {
-        Ok(())
+        self.inner.peers.check_reachable().map_err(|error| Status::unavailable(error.to_string()))
     }
 }
 
@@ -104,33 +97,19 @@ fn refuse(refused: Refused, text: String) -> Status {
 
 #[tonic::async_trait]
 impl PeerService for Service {
+    type AppendEntriesStream = append::Answers;
+
     async fn append_entries(
         &self,
-        request: Request<v1::AppendEntriesRequest>,
-    ) -> Answer<v1::AppendEntriesResponse> {
-        let request = request.into_inner();
-        let running = self.admit(request.header)?;
-        let head: AppendHead = decode(&request.payload)?;
-        let entries = request.entries.iter().map(|entry| format::decode_entry(entry));
-        let entries =
-            entries.collect::<Result<_, _>>().map_err(|error| Status::invalid_argument(error.to_string()))?;
-        let rpc = AppendEntriesRequest {
-            vote: head.vote,
-            prev_log_id: head.prev_log_id,
-            entries,
-            leader_commit: head.leader_commit,
-        };
-        let answer = running.raft.append_entries(rpc).await.map_err(failed)?;
-        if !matches!(answer, AppendEntriesResponse::HigherVote(_)) {
-            running.hear_leader();
-        }
-        let payload = encode(&answer)?;
-        Ok(Response::new(v1::AppendEntriesResponse { payload }))
+        request: Request<Streaming<v1::AppendEntriesRequest>>,
+    ) -> Answer<Self::AppendEntriesStream> {
+        let running = Arc::clone(self.running()?);
+        Ok(Response::new(append::answers(self.clone(), running, request.into_inner())))
     }
 
     async fn request_vote(&self, request: Request<v1::RequestVoteRequest>) -> Answer<v1::RequestVoteResponse> {
         let request = request.into_inner();
-        let raft = &self.admit(request.header)?.raft;
+        let raft = &self.admit(request.header.as_ref())?.raft;
         let payload = encode(&raft.vote(decode(&request.payload)?).await.map_err(failed)?)?;
         Ok(Response::new(v1::RequestVoteResponse { payload }))
     }
@@ -140,7 +119,7 @@ impl PeerService for Service {
         request: Request<v1::RequestPreVoteRequest>,
     ) -> Answer<v1::RequestPreVoteResponse> {
         let request = request.into_inner();
-        let raft = &self.admit(request.header)?.raft;
+        let raft = &self.admit(request.header.as_ref())?.raft;
         let payload = encode(&raft.pre_vote(decode(&request.payload)?).await.map_err(failed)?)?;
         Ok(Response::new(v1::RequestPreVoteResponse { payload }))
     }
@@ -150,7 +129,7 @@ impl PeerService for Service {
         request: Request<v1::TransferLeadershipRequest>,
     ) -> Answer<v1::TransferLeadershipResponse> {
         let request = request.into_inner();
-        let raft = &self.admit(request.header)?.raft;
+        let raft = &self.admit(request.header.as_ref())?.raft;
         let payload = encode(&raft.handle_transfer_leader(decode(&request.payload)?).await.map_err(failed)?)?;
         Ok(Response::new(v1::TransferLeadershipResponse { payload }))
     }
@@ -164,7 +143,7 @@ impl PeerService for Service {
         else {
             return Err(Status::invalid_argument("a snapshot begins with its description"));
         };
-        let raft = &self.admit(description.header)?.raft;
+        let raft = &self.admit(description.header.as_ref())?.raft;
         let head: SnapshotHead = decode(&description.payload)?;
         let meta = format::decode_snapshot_meta(head.meta.as_bytes()).map_err(failed)?;
         let mut writer = self.inner.store.begin_snapshot(head.meta.into_bytes()).map_err(failed)?;
@@ -190,7 +169,7 @@ impl PeerService for Service {
         request: Request<v1::ForwardProposalsRequest>,
     ) -> Answer<v1::ForwardProposalsResponse> {
         let request = request.into_inner();
-        self.admit(request.header)?;
+        self.admit(request.header.as_ref())?;
         let proposals =
             request.proposals.iter().map(|proposal| decode(proposal)).collect::<Result<Vec<_>, _>>()?;
         let outcomes = propose::commit_here(&self.inner, proposals).await;
@@ -212,7 +191,7 @@ impl PeerService for Service {
     }
 
     async fn read_index(&self, request: Request<v1::ReadIndexRequest>) -> Answer<v1::ReadIndexResponse> {
-        self.admit(request.into_inner().header)?;
+        self.admit(request.into_inner().header.as_ref())?;
         let index = self.inner.confirm().await.map_err(|error| match error {
             Error::NotLeader { .. } => Status::failed_precondition(error.to_string()),
             error => Status::unavailable(error.to_string()),
@@ -226,13 +205,13 @@ impl PeerService for Service {
     ) -> Answer<v1::PushSoftStateResponse> {
         let request = request.into_inner();
         let sender = NodeId(request.header.as_ref().map_or(0, |header| header.sender_node_id));
-        self.admit(request.header)?;
+        self.admit(request.header.as_ref())?;
         self.inner.soft.received(sender, request.sequence, decode(&request.payload)?);
         Ok(Response::new(v1::PushSoftStateResponse {}))
     }
 
     async fn list_members(&self, request: Request<v1::ListMembersRequest>) -> Answer<v1::ListMembersResponse> {
-        self.admit(request.into_inner().header)?;
+        self.admit(request.into_inner().header.as_ref())?;
         let members = self.inner.replica.with_state(|state| {
             let member = |(id, node): (&NodeId, &lockstep_core::node::Node)| v1::PeerMember {
                 node_id: id.0,
@@ -257,14 +236,14 @@ async fn next_part(
     }
 }
 
-fn failed(error: impl std::fmt::Display) -> Status {
+pub(crate) fn failed(error: impl std::fmt::Display) -> Status {
     Status::internal(error.to_string())
 }
 
-fn encode(value: &impl Serialize) -> Result<Bytes, Status> {
+pub(crate) fn encode(value: &impl Serialize) -> Result<Bytes, Status> {
     serde_json::to_vec(value).map(Bytes::from).map_err(failed)
 }
 
-fn decode<Value: DeserializeOwned>(bytes: &[u8]) -> Result<Value, Status> {
+pub(crate) fn decode<Value: DeserializeOwned>(bytes: &[u8]) -> Result<Value, Status> {
     serde_json::from_slice(bytes).map_err(|error| Status::invalid_argument(format!("unreadable payload: {error}")))
 }
