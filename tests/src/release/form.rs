@@ -35,6 +35,8 @@ pub(super) struct KnownTable {
     pub(super) name: String,
     pub(super) key: Vec<String>,
     pub(super) columns: Vec<Known>,
+    /// True: a key that was there once does not come again.
+    pub(super) is_counted: bool,
     /// True: rows of others point at its rows.
     pub(super) is_parent: bool,
 }
@@ -79,7 +81,9 @@ impl Form {
         meaning_of_column: impl Fn(&str, &str) -> String,
     ) -> Self {
         let assigned = assigned(before, after, change);
-        let constraints = schema.tables.values().flat_map(|table| table.constraints.values());
+        // What a release deletes may have children that only the other knows.
+        let tables = before.tables.values().chain(after.tables.values());
+        let constraints = tables.flat_map(|table| table.constraints.values());
         let parents: BTreeSet<(String, String)> = constraints.filter_map(parent).collect();
         let mut form = Self::default();
         for (name, table) in &schema.tables {
@@ -101,6 +105,10 @@ impl Form {
                 KnownTable {
                     name: name.clone(),
                     key: primary.columns.clone(),
+                    is_counted: table
+                        .columns
+                        .iter()
+                        .any(|column| column.options.contains(&"autoincrement".to_owned())),
                     columns: table.columns.iter().map(known).collect(),
                     is_parent: parents.iter().any(|(parent, _)| parent.eq_ignore_ascii_case(name)),
                 },

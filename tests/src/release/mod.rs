@@ -45,6 +45,8 @@ struct Scene {
     new: Release,
     model: Model,
     random: Random,
+    /// True: rows that the change finds are left as they are until the new release is there.
+    is_quiet: bool,
 }
 
 impl Scene {
@@ -83,7 +85,7 @@ impl Scene {
         let (old, new) = (release("old", &old_form).await?, release("new", &new_form).await?);
         let mut model = Model::default();
         model.learn(&old).await?;
-        Ok(Some(Self { stand, plan, old, new, model, random: Random(seed) }))
+        Ok(Some(Self { stand, plan, old, new, model, random: Random(seed), is_quiet: seed % 3 == 1 }))
     }
 
     /// Who works at a point.
@@ -111,7 +113,10 @@ impl Scene {
                 (true, false) => &self.old,
                 _ => &self.new,
             };
-            release.work(&mut self.model, &mut self.random).await.with_context(|| context(release))?;
+            release
+                .work(&mut self.model, &mut self.random, self.is_quiet && !is_new)
+                .await
+                .with_context(|| context(release))?;
         }
         for (release, is_at_work) in [(&self.old, is_old), (&self.new, is_new)] {
             if is_at_work {
@@ -132,11 +137,12 @@ impl Scene {
             ((_, true), (_, true)) => Some(&self.new),
             _ => None,
         };
+        let quiet = self.is_quiet && !after.1;
         let (model, random) = (&mut self.model, &mut self.random);
         let work = async {
             if let Some(release) = meanwhile {
                 for _ in 0..STATEMENTS_AT_A_POINT {
-                    release.work(model, random).await?;
+                    release.work(model, random, quiet).await?;
                 }
             }
             anyhow::Ok(())

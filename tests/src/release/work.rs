@@ -40,6 +40,8 @@ type Row = BTreeMap<String, Value>;
 #[derive(Default)]
 pub(super) struct Model {
     tables: BTreeMap<String, Vec<Row>>,
+    /// The highest key that each table ever gave.
+    given: BTreeMap<String, i64>,
     /// No value is used twice, so that one that comes from elsewhere is seen.
     used: i64,
 }
@@ -51,6 +53,12 @@ impl Model {
         for (meaning, table) in &release.form.tables {
             if self.tables.contains_key(meaning) {
                 continue;
+            }
+            if table.is_counted {
+                let sql = "SELECT seq FROM sqlite_sequence WHERE name = $1";
+                let found = release.connection.query(sql, &[Value::Text(table.name.clone())]).await?;
+                let given = found.first().and_then(|row| row.first()).and_then(Value::as_integer);
+                self.given.insert(meaning.clone(), given.unwrap_or(0));
             }
             let sql = format!("SELECT {} FROM {}", names(&table.columns), quote(&table.name));
             let rows = release.connection.query(&sql, &[]).await?;
@@ -102,13 +110,16 @@ impl Release {
         Self { name, connection, form }
     }
 
-    /// One statement.
-    pub(super) async fn work(&self, model: &mut Model, random: &mut Random) -> Result<()> {
+    /// One statement; a quiet one makes no rows and takes none away.
+    pub(super) async fn work(&self, model: &mut Model, random: &mut Random, quiet: bool) -> Result<()> {
         let tables: Vec<&String> = self.form.tables.keys().collect();
         let Some(meaning) = random.pick(&tables) else { return Ok(()) };
         let table = &self.form.tables[*meaning];
         let has_rows = !model.rows(meaning).is_empty();
         match random.below(8) {
+            _ if quiet && !has_rows => Ok(()),
+            0 | 1 if quiet => self.update(meaning, table, model, random).await,
+            4..=6 if quiet => self.read(meaning, table, model, random).await,
             0 | 1 => self.insert(meaning, table, model, random).await,
             _ if !has_rows => self.insert(meaning, table, model, random).await,
             2 | 3 => self.update(meaning, table, model, random).await,
@@ -192,6 +203,10 @@ impl Release {
         let key = table.columns.iter().find(|column| column.name == table.key[0]).context("a key")?;
         let is_known = model.rows(meaning).iter().any(|row| row.get(&key.meaning) == Some(&id));
         ensure!(!is_known, "{sql} gave the key {id:?} of a row that is there");
+        let number = id.as_integer().with_context(|| format!("{sql} gave {id:?}"))?;
+        let given = model.given.entry(meaning.to_owned()).or_insert(0);
+        ensure!(!table.is_counted || number > *given, "{sql} gave {number} again, after {given}");
+        *given = number.max(*given);
         values.push((key, id));
         self.remember(meaning, table, &values, model).await
     }

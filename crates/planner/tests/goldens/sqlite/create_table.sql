@@ -6,7 +6,7 @@ CREATE TABLE IF NOT EXISTS "order lines" (
   id INTEGER PRIMARY KEY,
   team_id BIGINT UNSIGNED NOT NULL REFERENCES teams (id) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
   "amount; cents" INT CHECK ("amount; cents" >= 0),
-  UNIQUE (team_id, "amount; cents")
+  UNIQUE (team_id, id)
 );
 CREATE INDEX IF NOT EXISTS lines_by_team ON "order lines" (team_id DESC);
 INSERT INTO "order lines" (team_id, "amount; cents") SELECT id, 0 FROM teams;

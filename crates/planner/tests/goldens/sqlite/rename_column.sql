@@ -7,9 +7,9 @@ CREATE TABLE "Users" (
   boss INTEGER REFERENCES "Users" (id) ON DELETE SET NULL
 );
 CREATE INDEX users_by_name ON "Users" (name, id DESC) WHERE name <> '';
-CREATE TABLE posts (id INTEGER PRIMARY KEY, author TEXT REFERENCES "Users" (name));
+CREATE TABLE posts (id INTEGER PRIMARY KEY, author INTEGER REFERENCES "Users" (id));
 INSERT INTO teams (id) VALUES (1);
 INSERT INTO "Users" (id, name, team_id) VALUES (1, 'A', 1), (2, 'B', NULL), (9, 'C', 1);
-INSERT INTO posts (id, author) VALUES (1, 'A');
+INSERT INTO posts (id, author) VALUES (1, 9);
 -- change
 ALTER TABLE users RENAME COLUMN name TO "full; name";

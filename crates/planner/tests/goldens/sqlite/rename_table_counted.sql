@@ -1,0 +1,5 @@
+CREATE TABLE log (id INTEGER PRIMARY KEY AUTOINCREMENT, line TEXT NOT NULL);
+INSERT INTO log (id, line) VALUES (1, 'A'), (2000, 'B');
+DELETE FROM log WHERE id = 2000;
+-- change
+ALTER TABLE log RENAME TO journal;
