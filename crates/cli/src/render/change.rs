@@ -1,11 +1,14 @@
 //! `change show` and `change list`.
 
 use super::look::{Look, Tone, cell, finish};
-use super::{facts, gate, progress, step, time};
+use super::{facts, gate, progress, step, text, time};
 use lockstep_core::Timestamp;
 use lockstep_core::change::{Status, StepRecord};
 use lockstep_core::in_flight::{Measurement, Stage};
 use lockstep_proto::view::{Change, ChangeSummary};
+
+/// Characters of a statement that a table has room for; all of it is in `-o json`.
+const STATEMENT_CHARS_MAX: usize = 120;
 
 /// One change: what it is, how far, what it waits for.
 pub(crate) fn change(view: &Change, look: Look, now: Timestamp) -> String {
@@ -40,6 +43,9 @@ fn summary(view: &Change, look: Look, now: Timestamp) -> String {
         "submitted",
         format!("by {}, {age} ago ({})", change.submitted_by, time::point(change.submitted_at)),
     ));
+    if let Some(source) = &change.source {
+        lines.push(("made of", format!("{}, SHA-256 {}", source.file, source.sha256)));
+    }
     for (name, hold) in &change.holds {
         lines.push((
             "paused",
@@ -68,7 +74,7 @@ fn steps(view: &Change, look: Look) -> String {
             cell(Tone::Strong, title),
             cell(Tone::Plain, step::version(record)),
             cell(tone, state),
-            cell(Tone::Plain, step::forward(&record.step)),
+            cell(Tone::Plain, text::cut_lines(&step::forward(&record.step), STATEMENT_CHARS_MAX)),
             cell(Tone::Faint, cost(record)),
         ]);
     }

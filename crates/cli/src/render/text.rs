@@ -5,6 +5,15 @@ pub(super) fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// The lines, each cut to so many characters, with a mark where something was left out.
+pub(super) fn cut_lines(text: &str, chars_max: usize) -> String {
+    let cut = |line: &str| match line.char_indices().nth(chars_max) {
+        None => line.to_owned(),
+        Some((end, _)) => format!("{}…", &line[..end]),
+    };
+    text.lines().map(cut).collect::<Vec<_>>().join("\n")
+}
+
 /// So many of something: `1 step`, `1,200,000 rows`.
 pub(super) fn count(number: u64, what: &str) -> String {
     let digits = number.to_string();
@@ -58,7 +67,12 @@ fn visible_columns(text: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{count, hanging};
+    use super::{count, cut_lines, hanging};
+
+    #[test]
+    fn long_lines_are_cut_with_a_mark() {
+        assert_eq!(cut_lines("abc\nüüüü\n", 3), "abc\nüüü…");
+    }
 
     #[test]
     fn numbers_are_grouped() {

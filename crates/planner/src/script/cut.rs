@@ -115,6 +115,8 @@ impl<'a> Cutter<'a> {
                 let length = self.line_comment();
                 comments.push((self.line, self.rest()[2..length].trim().to_owned()));
                 self.advance(length);
+            } else if self.engine == Engine::Postgres && self.begins_fence_of_a_dump() {
+                self.advance(self.line_comment());
             } else if !(self.rest().starts_with("/*") && self.skip_quoted_or_comment()?) {
                 return Ok(comments);
             }
@@ -149,6 +151,11 @@ impl<'a> Cutter<'a> {
         };
         self.advance(length);
         Ok(true)
+    }
+
+    /// What `pg_dump` writes around a dump, so that `psql` takes no command of its own from it. It says nothing of the schema.
+    fn begins_fence_of_a_dump(&self) -> bool {
+        ["\\restrict ", "\\unrestrict "].iter().any(|fence| self.rest().starts_with(fence))
     }
 
     /// How long the line comment is that begins here. To PostgreSQL a carriage return alone ends a line.
@@ -383,7 +390,7 @@ mod tests {
     #[test]
     fn what_is_no_sql_is_named() {
         for (engine, text, expected) in [
-            (Engine::Postgres, "a;\n\\restrict x\nb", "line 2: `\\restrict` is a command of psql"),
+            (Engine::Postgres, "a;\n\\set x 1\nb", "line 2: `\\set` is a command of psql"),
             (Engine::Postgres, "select 1 \\gexec", "line 1: `\\gexec` is a command of psql"),
             (Engine::Sqlite, "a;\n.mode csv\n", "line 2: `.mode` is a command of the sqlite3 shell"),
             (Engine::Postgres, "COPY a (b) FROM stdin;\n1'\n\\.\n", "line 1: COPY ... FROM stdin"),
@@ -391,6 +398,7 @@ mod tests {
             let error = cut(engine, text).unwrap_err().to_string();
             assert!(error.contains(expected), "{text}\n{error}");
         }
+        check(Engine::Postgres, "\\restrict x\na;\n\n\\unrestrict x\n", &["2: a"]);
         check(Engine::Postgres, "select '\\d', \"\\d\"", &["1: select '\\d', \"\\d\""]);
     }
 

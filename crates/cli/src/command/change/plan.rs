@@ -42,6 +42,10 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Exit
     } else {
         against_cluster(arguments, context, changes).await?
     };
+    if plans.is_empty() && context.output.is_table() {
+        context.output.say("nothing is left to submit");
+        return Ok(Exit::Ok);
+    }
     context.output.print(&plans, |look| {
         plans.iter().map(|plan| render::plan(plan, look)).collect::<Vec<_>>().join("\n\n")
     })?;

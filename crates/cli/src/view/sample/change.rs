@@ -4,7 +4,7 @@ use super::{ago, gate, spec};
 use lockstep_core::change::{self, Approval, Status, StepRecord, StepStatus};
 use lockstep_core::in_flight::{InFlight, Measurement, Preparation, RevertReason, Stage};
 use lockstep_core::node::Fingerprint;
-use lockstep_core::{ChangeId, LogIndex, NodeId, Version};
+use lockstep_core::{ChangeId, LogIndex, NodeId, Source, Version};
 use lockstep_proto::view::Change;
 use std::collections::BTreeMap;
 
@@ -34,7 +34,7 @@ pub(crate) fn change_view() -> Change {
             name: spec.name,
             description: spec.description,
             block_deadline_ms: spec.block_deadline_ms,
-            source: spec.source,
+            source: Some(Source::of("0042_users_email.sql", b"...")),
             submitted_by: "dana".to_owned(),
             submitted_at: ago(300),
             steps: spec.steps.into_iter().enumerate().map(record).collect(),
