@@ -9,10 +9,12 @@ pub mod draft;
 pub mod name;
 pub mod plan;
 pub mod plan_file;
+mod replay;
 mod rules;
 pub mod script;
 pub mod source;
 
 pub use catalog::Catalog;
 pub use change::{plan_change, replay_change};
-pub use plan::{Plan, Target, plan, replay};
+pub use plan::{Plan, Target, plan};
+pub use replay::replay;

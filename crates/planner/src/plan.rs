@@ -109,15 +109,6 @@ impl Refusal {
     }
 }
 
-/// Moves the catalog on by a file that a database already has: a schema, or an earlier change. Nothing is planned.
-///
-/// # Errors
-///
-/// See [`Error`]; never retryable. The catalog is then somewhere in between.
-pub fn replay(target: Target, file: &str, text: &str, catalog: &mut Catalog) -> Result<(), Error> {
-    draft(target, file, &read(target, file, text)?.statements, catalog).map(drop)
-}
-
 /// Plans a file. `name` becomes the name of the change. The catalog is moved on to what it will be after the change.
 ///
 /// # Errors
