@@ -240,7 +240,8 @@ impl Stand {
     pub(crate) async fn look(&self) -> Result<(Schema, Rows)> {
         let schema = self.database.schema().await?;
         let mut rows = Rows::new();
-        for (key, table) in &schema.tables {
+        // What a virtual table keeps is its module's affair.
+        for (key, table) in schema.tables.iter().filter(|(_, table)| !table.columns.is_empty()) {
             let mut columns: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
             columns.sort_unstable();
             let text = columns.iter().map(|column| format!("CAST({} AS text)", name::quote(column)));

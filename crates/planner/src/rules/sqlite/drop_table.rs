@@ -3,7 +3,6 @@
 use super::definition::write_table;
 use super::scope::{BLOCKS, LOCK, Scope, children, cost, drafts, find, users_of};
 use super::scope::{table, tell, without_orphans};
-use super::text::executable;
 use crate::catalog::Catalog;
 use crate::draft::{Draft, Drafts};
 use crate::name::{own, quote};
@@ -21,8 +20,7 @@ pub(super) fn plan(name: &str, if_exists: bool, catalog: &mut Catalog) -> Result
     let steps = match &scope {
         Scope::There(found) if found.is_new => {
             let mut revert = vec![write_table(&name, &found.table)?];
-            revert.extend(found.table.indexes.values().map(|index| executable(&index.definition)));
-            revert.extend(found.table.triggers.values().map(|trigger| executable(trigger)));
+            revert.extend(super::redefine::belongings(&found.table));
             let forward = vec![format!("DROP TABLE {}", quote(&name))];
             vec![
                 Draft::statements(&format!("drop {name}"), Phase::Expand, forward, Some(revert))

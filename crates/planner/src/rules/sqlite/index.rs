@@ -2,7 +2,7 @@
 
 use super::create_table::surely;
 use super::scope::{Scope, cost, directed_revert, drafts, on, table, tell, unknown};
-use super::text::{Reader, Token, executable, items, render};
+use super::text::{Reader, Token, definition_of, items, render};
 use crate::catalog::Catalog;
 use crate::draft::{Draft, Drafts};
 use crate::name::quote;
@@ -31,7 +31,7 @@ pub(super) fn create(
         Ok(scope) => scope,
         Err(refusal) => return Some(Err(refusal)),
     };
-    if let Some((owner, _)) = find_index(catalog, &name) {
+    if let Some((owner, _, _)) = find_index(catalog, &name) {
         let is_same = if_not_exists && owner.eq_ignore_ascii_case(scope.name());
         let hazards = vec![format!("index `{name}` is there already: nothing is done, whatever its columns")];
         return Some(if is_same {
@@ -91,11 +91,11 @@ pub(super) fn duplicates(table: &str, terms: &[Token], condition: Option<&[Token
     )
 }
 
-/// The table of an index, and the index.
-pub(super) fn find_index<'a>(catalog: &'a Catalog, name: &str) -> Option<(&'a String, &'a Index)> {
+/// The table of an index, its name, and the index.
+pub(super) fn find_index<'a>(catalog: &'a Catalog, name: &str) -> Option<(&'a String, &'a String, &'a Index)> {
     catalog.schema.tables.iter().find_map(|(table, known)| {
-        let index = known.indexes.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))?.1;
-        Some((table, index))
+        let (name, index) = known.indexes.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
+        Some((table, name, index))
     })
 }
 
@@ -106,14 +106,15 @@ pub(super) fn drop_index(
     if_exists: bool,
     catalog: &mut Catalog,
 ) -> Result<Drafts, Refusal> {
-    let Some((owner, index)) = find_index(catalog, name) else {
+    let Some((owner, known, index)) = find_index(catalog, name) else {
         return not_found(statement, name, if_exists, catalog);
     };
+    let definition = definition_of(known, &index.definition);
     let (scope, index) = (table(catalog, owner)?, index.clone());
     if let Some(known) = catalog.schema.tables.get_mut(scope.name()) {
         known.indexes.retain(|known, _| !known.eq_ignore_ascii_case(name));
     }
-    let revert = vec![executable(&index.definition)];
+    let revert = vec![definition];
     let phase = if index.unique && !scope.is_new() { Phase::Contract } else { Phase::Expand };
     let forward = vec![format!("DROP INDEX {}", quote(name))];
     let draft = on(&scope, &format!("drop index {name}"), phase, forward, Some(revert))

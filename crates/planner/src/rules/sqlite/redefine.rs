@@ -3,7 +3,7 @@
 use super::copy::{Copy, Value, key_for_copy, plain_values, rename_silently, same_sequence};
 use super::definition::{write_default, write_table};
 use super::scope::{BLOCKS, Found, LOCK, tell, without_orphans};
-use super::text::executable;
+use super::text::definition_of;
 use crate::draft::Draft;
 use crate::name::{own, quote};
 use crate::plan::Refusal;
@@ -201,7 +201,7 @@ fn is_plain(value: &Value, column: &str) -> bool {
 }
 
 /// What makes a table's indexes and triggers.
-fn belongings(table: &Table) -> Vec<String> {
-    let indexes = table.indexes.values().map(|index| executable(&index.definition));
-    indexes.chain(table.triggers.values().map(|trigger| executable(trigger))).collect()
+pub(super) fn belongings(table: &Table) -> Vec<String> {
+    let indexes = table.indexes.iter().map(|(name, index)| definition_of(name, &index.definition));
+    indexes.chain(table.triggers.iter().map(|(name, trigger)| definition_of(name, trigger))).collect()
 }

@@ -160,6 +160,17 @@ pub(super) fn executable(definition: &str) -> String {
     render(&tokens(definition))
 }
 
+/// As [`executable`], for an index, a trigger or a view. Normalised texts have names in lower case only; the name of the object itself
+/// is kept as it was.
+pub(super) fn definition_of(name: &str, definition: &str) -> String {
+    let mut tokens = tokens(definition);
+    // CREATE and what it creates stand before the name.
+    if let Some(token) = tokens.iter_mut().skip(2).find(|token| token.names(name)) {
+        *token = Token::Quoted(name.to_owned());
+    }
+    render(&tokens)
+}
+
 /// True when the text has this name in it. It may be another thing of the same name: callers err on that side.
 pub(super) fn mentions(tokens: &[Token], name: &str) -> bool {
     tokens.iter().any(|token| token.names(name))

@@ -2,7 +2,7 @@
 
 use super::create_table::surely;
 use super::scope::{BLOCKS, LOCK, Scope, drafts, find, must_be_directed, object, on, tell, touched};
-use super::text::{Reader, executable, find_word, tokens};
+use super::text::{Reader, definition_of, find_word, tokens};
 use crate::catalog::Catalog;
 use crate::draft::{Draft, Drafts};
 use crate::name::quote;
@@ -55,7 +55,7 @@ pub(super) fn drop_view(
 ) -> Result<Drafts, Refusal> {
     let found = object(catalog, "view", name).map(|(name, definition)| (name.clone(), definition.clone()));
     let revert = match &found {
-        Some((_, definition)) => Some(view_with_triggers(catalog, name, definition)),
+        Some((known, definition)) => Some(view_with_triggers(catalog, known, definition)),
         None => return not_found(statement, "view", name, if_exists, catalog),
     };
     let users = super::scope::users_of(catalog, &[name], None);
@@ -85,8 +85,8 @@ fn is_own(catalog: &Catalog, view: &str, user: &str) -> bool {
 }
 
 fn view_with_triggers(catalog: &Catalog, name: &str, definition: &str) -> Vec<String> {
-    let triggers = triggers_of(catalog, name).into_iter().map(|(_, text)| executable(&text));
-    std::iter::once(executable(definition)).chain(triggers).collect()
+    let triggers = triggers_of(catalog, name).into_iter().map(|(name, text)| definition_of(&name, &text));
+    std::iter::once(definition_of(name, definition)).chain(triggers).collect()
 }
 
 /// Triggers on a view, with their texts.
@@ -152,12 +152,12 @@ pub(super) fn create_trigger(
 /// Where a trigger is (a table, or a view), and its text.
 fn find_trigger(catalog: &Catalog, name: &str) -> Option<(String, String)> {
     let of_table = catalog.schema.tables.iter().find_map(|(table, known)| {
-        let (_, text) = known.triggers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
-        Some((table.clone(), text.clone()))
+        let (name, text) = known.triggers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
+        Some((table.clone(), definition_of(name, text)))
     });
     let of_view = || {
-        let (_, text) = object(catalog, "trigger", name)?;
-        Some((trigger_table(text)?, text.clone()))
+        let (name, text) = object(catalog, "trigger", name)?;
+        Some((trigger_table(text)?, definition_of(name, text)))
     };
     of_table.or_else(of_view)
 }
@@ -178,7 +178,7 @@ pub(super) fn drop_trigger(
         known.triggers.retain(|known, _| !known.eq_ignore_ascii_case(name));
     }
     forget(catalog, "trigger", name);
-    let revert = Some(vec![executable(&definition)]);
+    let revert = Some(vec![definition]);
     let forward = vec![format!("DROP TRIGGER {}", quote(name))];
     let step = format!("drop trigger {name}");
     if is_new {
