@@ -1,6 +1,5 @@
 //! Snapshots, in chunks: a new one becomes current atomically, the old one goes when nobody reads it any more.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 
 use sha2::Digest as _;
@@ -16,8 +15,6 @@ use crate::store::{self, Store};
 
 /// Bytes of each chunk of a snapshot but the last.
 pub const SNAPSHOT_CHUNK_BYTES: usize = 64 * 1024;
-/// Chunks on their way to disk before [`SnapshotWriter::write`] waits.
-const CHUNKS_IN_FLIGHT_MAX: usize = 16;
 
 /// A snapshot that is being written. Dropping it before [`SnapshotWriter::finish`] gives it up.
 pub struct SnapshotWriter {
@@ -28,7 +25,6 @@ pub struct SnapshotWriter {
     chunks: u32,
     bytes: u64,
     content: sha2::Sha256,
-    in_flight: VecDeque<Pending>,
     finished: bool,
 }
 
@@ -80,7 +76,6 @@ impl Store {
             chunks: 0,
             bytes: 0,
             content: sha2::Sha256::new(),
-            in_flight: VecDeque::new(),
             finished: false,
         })
     }
@@ -111,10 +106,8 @@ impl SnapshotWriter {
             self.buffer.extend_from_slice(now);
             bytes = later;
             if self.buffer.len() == SNAPSHOT_CHUNK_BYTES {
-                self.submit_chunk()?;
-            }
-            while self.in_flight.len() > CHUNKS_IN_FLIGHT_MAX {
-                self.wait_for_oldest().await?;
+                // One at a time: log entries that are submitted meanwhile share its barrier, and wait for no more than it.
+                self.submit_chunk()?.await?;
             }
         }
         Ok(())
@@ -128,10 +121,7 @@ impl SnapshotWriter {
     /// that was begun later has become current meanwhile.
     pub async fn finish(mut self) -> Result<(), Error> {
         if !self.buffer.is_empty() {
-            self.submit_chunk()?;
-        }
-        while !self.in_flight.is_empty() {
-            self.wait_for_oldest().await?;
+            self.submit_chunk()?.await?;
         }
         let (replaced, pending) = self.submit_current()?;
         let outcome = pending.await;
@@ -140,7 +130,7 @@ impl SnapshotWriter {
         outcome
     }
 
-    fn submit_chunk(&mut self) -> Result<(), Error> {
+    fn submit_chunk(&mut self) -> Result<Pending, Error> {
         let bytes = std::mem::take(&mut self.buffer);
         let key = keys::snapshot_chunk(self.id, self.chunks);
         let record = encode_chunk(self.id, self.chunks, &bytes);
@@ -148,16 +138,7 @@ impl SnapshotWriter {
         self.chunks += 1;
         self.bytes += bytes.len() as u64;
         let state = self.store.running()?;
-        let pending = self.store.submit(state, vec![Change::Put { key, record }], Vec::new());
-        self.in_flight.push_back(pending);
-        Ok(())
-    }
-
-    async fn wait_for_oldest(&mut self) -> Result<(), Error> {
-        match self.in_flight.pop_front() {
-            Some(oldest) => oldest.await,
-            None => Ok(()),
-        }
+        Ok(self.store.submit(state, vec![Change::Put { key, record }], Vec::new()))
     }
 
     fn submit_current(&mut self) -> Result<(Option<Arc<SnapshotPin>>, Pending), Error> {
