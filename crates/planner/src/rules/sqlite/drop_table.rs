@@ -35,7 +35,7 @@ pub(super) fn plan(name: &str, if_exists: bool, catalog: &mut Catalog) -> Result
             vec![leave(&name), hide(&name, &hidden), gone(&name, &hidden)]
         }
     };
-    let as_written = if scope.is_new() { None } else { cost(&scope, false, true) };
+    let as_written = if scope.is_new() { None } else { cost(&scope, false, false) };
     let mut hazards = Vec::new();
     if !catalog.is_complete {
         hazards.push(format!("whether foreign keys, views or triggers name `{name}` is not known"));
