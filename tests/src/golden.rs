@@ -5,6 +5,7 @@
 //! `-- differs: TEXT` says that a difference between the two schemas that contains TEXT is known; the comment lines after it say
 //! why.
 
+use crate::golden_locks;
 use anyhow::{Context as _, Result, bail, ensure};
 use lockstep_core::step::Action;
 use lockstep_core::{Engine, Fence, Schema, Version};
@@ -20,6 +21,9 @@ use tokio_util::sync::CancellationToken;
 
 /// What `-- differs:` says when a rollback cannot bring back values: a directive says how they are made up.
 const FORGETS: &str = "rows after going back";
+
+/// Goldens that run at the same time.
+const AT_ONCE_MAX: usize = 4;
 
 /// Rows of every table, each as its columns' values in the order of their names.
 pub(crate) type Rows = BTreeMap<String, BTreeSet<String>>;
@@ -53,17 +57,20 @@ impl Ground {
         Self { target, directory, server }
     }
 
+    fn dsn(&self, name: &str) -> String {
+        match &self.server {
+            Some(server) => server.dsn(name),
+            None => self.directory.path().join(format!("{name}.sqlite")).display().to_string(),
+        }
+    }
+
     /// An empty database.
     pub(crate) async fn database(&self, name: &str) -> Result<(String, Connection)> {
-        let dsn = match &self.server {
-            Some(server) => {
-                server.create_database(name).await?;
-                server.dsn(name)
-            }
-            None => self.directory.path().join(format!("{name}.sqlite")).display().to_string(),
-        };
-        let connection = plain::connect(self.target.engine, &dsn).await?;
-        Ok((dsn, connection))
+        if let Some(server) = &self.server {
+            server.create_database(name).await?;
+        }
+        let connection = plain::connect(self.target.engine, &self.dsn(name)).await?;
+        Ok((self.dsn(name), connection))
     }
 }
 
@@ -107,6 +114,34 @@ impl Golden {
         let differs =
             text.lines().filter_map(|line| line.strip_prefix("-- differs: ")).map(str::to_owned).collect();
         Ok(Self { name, before: before.to_owned(), change: change.to_owned(), plain, differs })
+    }
+
+    /// One golden.
+    ///
+    /// # Errors
+    ///
+    /// As [`Golden::all`], or when there is none of this name.
+    pub fn named(engine: Engine, name: &str) -> Result<Self> {
+        Self::all(engine)?
+            .into_iter()
+            .find(|golden| golden.name == name)
+            .with_context(|| format!("no golden {name}"))
+    }
+
+    /// A database as it is before the change, and the plan for it.
+    ///
+    /// # Errors
+    ///
+    /// When the part before the change does not run, or there is no plan.
+    pub async fn stand(&self, ground: &Ground, database: &str) -> Result<(Stand, Plan)> {
+        let (dsn, connection) = ground.database(database).await?;
+        run_script(&connection, ground.target.engine, &self.before).await.context("the part before the change")?;
+        let database = lockstep_database::connect(ground.target.engine, &dsn)?;
+        let stand = Stand { database, connection, engine: ground.target.engine, version: 0 };
+        stand.claim().await?;
+        let mut catalog = Catalog::of(stand.look().await?.0, BTreeMap::new());
+        let plan = self.plan(ground.target, &mut catalog)?;
+        Ok((stand, plan))
     }
 
     /// What it is called.
@@ -158,6 +193,12 @@ impl Golden {
             .context("the plain change")?;
         let database = lockstep_database::connect(target.engine, &dsn)?;
         let wanted = Stand { database, connection, engine: target.engine, version: 0 }.look().await?;
+
+        if target.engine == Engine::Postgres {
+            let (_, connection) = ground.database(&format!("{}_locks", self.name)).await?;
+            run_script(&connection, target.engine, &self.before).await?;
+            golden_locks::check(&connection, &plan).await.context("locks")?;
+        }
 
         let seen = stand.forward(&plan).await?;
         let after = seen.last().unwrap_or(&before).clone();
@@ -222,7 +263,7 @@ pub(crate) async fn run_script(connection: &Connection, engine: Engine, text: &s
 }
 
 /// A database on which steps are run.
-pub(crate) struct Stand {
+pub struct Stand {
     pub(crate) database: Arc<dyn Database>,
     pub(crate) connection: Connection,
     pub(crate) engine: Engine,
@@ -286,7 +327,21 @@ impl Stand {
         Ok(())
     }
 
-    pub(crate) async fn execute(&mut self, step_name: &str, action: &Action) -> Result<()> {
+    /// A connection of a client.
+    ///
+    /// # Errors
+    ///
+    /// When there is none to be had.
+    pub async fn client(&self, ground: &Ground, database: &str) -> Result<Connection> {
+        Ok(plain::connect(self.engine, &ground.dsn(database)).await?)
+    }
+
+    /// Does what a step says, as the next version.
+    ///
+    /// # Errors
+    ///
+    /// As the database says.
+    pub async fn execute(&mut self, step_name: &str, action: &Action) -> Result<()> {
         self.version += 1;
         let job = Job {
             version: Version(self.version),
@@ -311,13 +366,25 @@ impl Stand {
 /// When one does not hold; all that do not are named.
 pub async fn run_all(target: Target) {
     let ground = tokio::task::spawn_blocking(move || Ground::start(target)).await.expect("the server starts");
+    let ground = Arc::new(ground);
     let wanted = std::env::var("LOCKSTEP_GOLDEN").unwrap_or_default();
+    let mut goldens = Golden::all(target.engine).unwrap_or_else(|error| panic!("{error:#}"));
+    goldens.retain(|golden| golden.name().contains(&wanted));
     let mut failures = Vec::new();
-    for golden in Golden::all(target.engine).unwrap_or_else(|error| panic!("{error:#}")) {
-        if golden.name().contains(&wanted)
-            && let Err(error) = golden.run(&ground).await
+    let mut running = tokio::task::JoinSet::new();
+    let mut rest = goldens.into_iter();
+    loop {
+        while running.len() < AT_ONCE_MAX
+            && let Some(golden) = rest.next()
         {
-            failures.push(format!("{}: {error:#}", golden.name()));
+            let ground = Arc::clone(&ground);
+            running.spawn(async move {
+                golden.run(&ground).await.map_err(|error| format!("{}: {error:#}", golden.name()))
+            });
+        }
+        match running.join_next().await {
+            Some(result) => failures.extend(result.expect("no golden panics").err()),
+            None => break,
         }
     }
     assert!(failures.is_empty(), "{} goldens do not hold:\n\n{}", failures.len(), failures.join("\n\n"));

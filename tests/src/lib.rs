@@ -6,6 +6,7 @@
 pub mod agent;
 pub mod cluster;
 pub mod golden;
+pub mod golden_locks;
 pub mod network;
 pub mod plan;
 pub mod release;

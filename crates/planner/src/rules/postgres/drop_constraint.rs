@@ -53,7 +53,7 @@ pub(super) fn plan(
 }
 
 /// The table that a foreign key points at.
-fn target_of(known: &Constraint) -> Option<super::table_name::Name> {
+pub(super) fn target_of(known: &Constraint) -> Option<super::table_name::Name> {
     let (_, rest) = known.definition.split_once(" REFERENCES ")?;
     super::table_name::Name::from_key(rest.split('(').next()?)
 }

@@ -32,8 +32,8 @@ fn one(rule: &mut Rule<'_>, name: &Name, together: &[Name], if_exists: bool, cas
     };
     refuse_dependents(rule, name, together, cascade)?;
     let is_new = found.is_new;
-    let steps = if is_new { vec![at_once(name)] } else { steps(rule, name) };
     let targets = super::alter_table::foreign_targets(&found.table);
+    let steps = if is_new { vec![at_once(name)] } else { steps(rule, name, &targets) };
     rule.catalog.schema.tables.remove(&name.key());
     let mut drafts = on(name, steps);
     drafts.touches.extend(targets.iter().map(Name::key));
@@ -75,7 +75,7 @@ fn at_once(name: &Name) -> Draft {
         .why("The table is new: nobody uses it.")
 }
 
-fn steps(rule: &Rule<'_>, name: &Name) -> Vec<Draft> {
+fn steps(rule: &Rule<'_>, name: &Name, targets: &[Name]) -> Vec<Draft> {
     let shown = name.key();
     let hidden = name.beside(&name::own("dropped", &[&name.schema, &name.name]));
     let rename = |from: &Name, to: &Name| format!("ALTER TABLE {} RENAME TO {}", from.sql(), q(&to.name));
@@ -95,6 +95,10 @@ fn steps(rule: &Rule<'_>, name: &Name) -> Vec<Draft> {
     )
     .holds(&hidden, ACCESS_EXCLUSIVE)
     .why("Approve it when the table has been hidden for long enough: its rows are gone then.");
+    // Foreign keys have triggers on the tables that they point at.
+    for target in targets {
+        dropped = dropped.holds(target, ACCESS_EXCLUSIVE);
+    }
     let reverts = rule.statement.reverts();
     if !reverts.is_empty() {
         let statements = reverts.into_iter().chain([rename(name, &hidden)]).collect();

@@ -107,7 +107,9 @@ fn other_objects(rule: &mut Rule<'_>, parsed: &ast::Statement) -> Planned {
         }
         ast::Statement::CreateExtension(create) => simple::create_extension(rule, create),
         ast::Statement::DropExtension(dropped) => simple::drop_extension(rule, dropped),
-        ast::Statement::Comment { .. } => simple::comment(rule),
+        ast::Statement::Comment { object_type, object_name, .. } => {
+            simple::comment(rule, *object_type, object_name)
+        }
         ast::Statement::Grant(grant) => simple::grant(rule, grant),
         ast::Statement::Revoke(revoke) => simple::revoke(rule, revoke),
         ast::Statement::CreatePolicy(create) => simple::create_policy(rule, create),

@@ -9,8 +9,8 @@ use crate::name;
 use crate::plan::Refusal;
 use lockstep_core::step::{Action, Phase};
 use sqlparser::ast::{
-    AlterIndexOperation, CreateExtension, CreatePolicy, DataType, DropExtension, DropPolicy, Grant, GrantObjects,
-    ObjectName, Revoke, SchemaName,
+    AlterIndexOperation, CommentObject, CreateExtension, CreatePolicy, DataType, DropExtension, DropPolicy, Grant,
+    GrantObjects, ObjectName, Revoke, SchemaName,
 };
 
 pub(super) fn create_sequence(
@@ -144,10 +144,17 @@ pub(super) fn drop_extension(rule: &mut Rule<'_>, dropped: &DropExtension) -> Pl
 }
 
 /// COMMENT ON: a remark for people. What it was before is not known, and nothing depends on it.
-pub(super) fn comment(rule: &Rule<'_>) -> Planned {
+pub(super) fn comment(rule: &Rule<'_>, kind: CommentObject, on: &ObjectName) -> Planned {
     let forward = vec![rule.statement.sql.clone()];
     let mut step = Draft::statements("comment", Phase::Expand, forward, None)
         .why("A remark for people: it changes nothing else.");
+    let mut table = on.clone();
+    if kind == CommentObject::Column {
+        table.0.pop();
+    }
+    if matches!(kind, CommentObject::Table | CommentObject::Column) {
+        step = step.holds(&Name::of(&table)?, SHARE_UPDATE_EXCLUSIVE);
+    }
     let reverts = rule.statement.reverts();
     step.step.revert = Some(if reverts.is_empty() {
         Action::Nothing

@@ -204,9 +204,13 @@ fn carried_constraint(found: &Found, name: &str, constraint: &Constraint) -> Dra
     }
     let revert = Action::Statements { statements: revert, transactional: false };
     let forward = super::drop_constraint::back(found, name, constraint);
-    Draft::new(&format!("add {name} of {}", found.name.key()), Phase::Validate, forward, Some(revert))
+    let step = Draft::new(&format!("add {name} of {}", found.name.key()), Phase::Validate, forward, Some(revert))
         .holds(&found.name, ACCESS_EXCLUSIVE)
-        .why("What holds of the old form holds of the new one; proven beside reads and writes.")
+        .why("What holds of the old form holds of the new one; proven beside reads and writes.");
+    // Made or dropped, a foreign key comes and goes with triggers on the table that it points at.
+    super::drop_constraint::target_of(constraint)
+        .into_iter()
+        .fold(step, |step, target| step.holds(&target, ACCESS_EXCLUSIVE))
 }
 
 /// Proof that both columns hold the same.
