@@ -2,15 +2,15 @@
 
 use super::table_name::Name;
 use super::{
-    Planned, Rule, add_column, add_constraint, alter_column, alter_table_more, drop_column, drop_constraint,
-    rename_column, rename_table,
+    Found, Planned, Rule, add_column, add_constraint, alter_column, alter_table_more, drop_column,
+    drop_constraint, rename_column, rename_table,
 };
 use crate::catalog::Known;
 use crate::draft::{Drafts, Impact};
 use crate::name;
 use crate::plan::Refusal;
 use lockstep_core::schema::Table;
-use sqlparser::ast::{AlterTable, AlterTableOperation, RenameTableNameKind};
+use sqlparser::ast::{AlterTable, AlterTableOperation, RenameTableNameKind, TableConstraint};
 
 pub(super) fn plan(rule: &mut Rule<'_>, alter: &AlterTable) -> Planned {
     let name = Name::of(&alter.name)?;
@@ -53,6 +53,9 @@ fn pass(operation: &AlterTableOperation, all: &[AlterTableOperation]) -> u8 {
 }
 
 fn one(rule: &mut Rule<'_>, alter: &AlterTable, name: &Name, operation: &AlterTableOperation) -> Planned {
+    if rule.catalog.table(&name.key()) == Known::Unknown && needs_no_facts(operation) {
+        return on_unknown(rule, name, |rule, found| of_kind(rule, name, found, operation));
+    }
     let found = rule.found_named(name.clone())?;
     if alter.only && found.table.options.contains_key("partition by") {
         return Err(Refusal::new(
@@ -60,25 +63,56 @@ fn one(rule: &mut Rule<'_>, alter: &AlterTable, name: &Name, operation: &AlterTa
             "leave ONLY out",
         ));
     }
+    of_kind(rule, name, &found, operation)
+}
+
+/// True for what can be planned for a table of which nothing is known: it is taken to be large and in use.
+fn needs_no_facts(operation: &AlterTableOperation) -> bool {
+    match operation {
+        AlterTableOperation::AddColumn { .. } => true,
+        AlterTableOperation::AddConstraint { constraint, .. } => {
+            matches!(
+                constraint,
+                TableConstraint::Check(_) | TableConstraint::ForeignKey(_) | TableConstraint::Unique(_)
+            )
+        }
+        _ => false,
+    }
+}
+
+/// Plans for a table of which nothing is known, and leaves it unknown.
+pub(super) fn on_unknown(
+    rule: &mut Rule<'_>,
+    name: &Name,
+    plan: impl FnOnce(&mut Rule<'_>, &Found) -> Planned,
+) -> Planned {
+    let found = Found { name: name.clone(), table: Table::default(), is_new: false };
+    rule.catalog.schema.tables.insert(name.key(), Table::default());
+    let planned = plan(rule, &found);
+    rule.catalog.schema.tables.remove(&name.key());
+    planned
+}
+
+fn of_kind(rule: &mut Rule<'_>, name: &Name, found: &Found, operation: &AlterTableOperation) -> Planned {
     match operation {
         AlterTableOperation::AddColumn { column_def, if_not_exists, .. } => {
-            add_column::plan(rule, &found, column_def, *if_not_exists)
+            add_column::plan(rule, found, column_def, *if_not_exists)
         }
         AlterTableOperation::AddConstraint { constraint, not_valid } => {
-            add_constraint::plan(rule, &found, constraint, *not_valid)
+            add_constraint::plan(rule, found, constraint, *not_valid)
         }
-        AlterTableOperation::ValidateConstraint { name } => add_constraint::validate(rule, &found, name),
+        AlterTableOperation::ValidateConstraint { name } => add_constraint::validate(rule, found, name),
         AlterTableOperation::DropConstraint { if_exists, name, drop_behavior } => {
-            drop_constraint::plan(rule, &found, name, *if_exists, drop_behavior.as_ref())
+            drop_constraint::plan(rule, found, name, *if_exists, drop_behavior.as_ref())
         }
-        AlterTableOperation::AlterColumn { column_name, op } => alter_column::plan(rule, &found, column_name, op),
+        AlterTableOperation::AlterColumn { column_name, op } => alter_column::plan(rule, found, column_name, op),
         AlterTableOperation::RenameColumn { old_column_name, new_column_name } => {
-            rename_column::plan(rule, &found, old_column_name, new_column_name)
+            rename_column::plan(rule, found, old_column_name, new_column_name)
         }
         AlterTableOperation::RenameTable { table_name } => {
             let (RenameTableNameKind::As(to) | RenameTableNameKind::To(to)) = table_name;
             let to = found.name.beside(&name::parts(to).pop().unwrap_or_default());
-            rename_table::plan(rule, &found, &to)
+            rename_table::plan(rule, found, &to)
         }
         AlterTableOperation::DropColumn { column_names, if_exists, drop_behavior, .. } => {
             let mut all = Drafts::default();
@@ -88,7 +122,7 @@ fn one(rule: &mut Rule<'_>, alter: &AlterTable, name: &Name, operation: &AlterTa
             }
             Ok(all)
         }
-        other => alter_table_more::plan(rule, &found, other),
+        other => alter_table_more::plan(rule, found, other),
     }
 }
 

@@ -3,6 +3,7 @@
 use super::lock::{self, ACCESS_EXCLUSIVE, Locks, SHARE, SHARE_UPDATE_EXCLUSIVE};
 use super::table_name::{Name, as_printed, quoted};
 use super::{Found, Planned, Rule, create_table, naming, on};
+use crate::catalog::Known;
 use crate::draft::{Draft, Drafts};
 use crate::name;
 use crate::plan::Refusal;
@@ -11,7 +12,16 @@ use lockstep_core::step::{Action, ClientRequirement, Phase};
 use sqlparser::ast::{CreateIndex, Expr, ObjectName, ObjectNamePart, OrderBySort};
 
 pub(super) fn create(rule: &mut Rule<'_>, create: &CreateIndex) -> Planned {
-    let found = rule.found(&create.table_name)?;
+    let table = Name::of(&create.table_name)?;
+    // A concurrent build suits any table; its name must be sure, for the way back.
+    if rule.catalog.table(&table.key()) == Known::Unknown && create.name.is_some() {
+        return super::alter_table::on_unknown(rule, &table, |rule, found| create_on(rule, found, create));
+    }
+    let found = rule.found_named(table)?;
+    create_on(rule, &found, create)
+}
+
+fn create_on(rule: &mut Rule<'_>, found: &Found, create: &CreateIndex) -> Planned {
     let is_taken =
         |name: &str| found.table.indexes.contains_key(name) || found.table.constraints.contains_key(name);
     let index = match &create.name {
@@ -35,7 +45,7 @@ pub(super) fn create(rule: &mut Rule<'_>, create: &CreateIndex) -> Planned {
     written.name = Some(ObjectName(vec![ObjectNamePart::Identifier(quoted(&index.name))]));
     written.table_name = found.name.object();
     written.if_not_exists = false;
-    let drafts = drafts(rule, &found, &index, &mut written);
+    let drafts = drafts(rule, found, &index, &mut written);
     let definition = definition(&found.name, &index, create);
     let made = Index { unique: create.unique, valid: true, definition };
     rule.table_mut(&found.name).indexes.insert(index.name, made);
