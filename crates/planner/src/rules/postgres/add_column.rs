@@ -27,16 +27,14 @@ pub(super) fn plan(rule: &mut Rule<'_>, found: &Found, written: &ColumnDef, if_n
     if found.is_new {
         return at_once(rule, found, &new, written);
     }
-    if new.has_sequence() || new.generated.as_ref().is_some_and(|(_, stored)| *stored) {
+    if new.identity.is_some() || new.generated.as_ref().is_some_and(|(_, stored)| *stored) {
         return Err(rewriting(&shown, &new));
     }
-    let mut steps = base(rule, found, &new)?;
-    let mut catalog_column = new.in_catalog(&found.name);
-    if !catalog_column.nullable && new.default.is_none() {
-        // The catalog knows it as nullable until the constraints are planned.
-        catalog_column.nullable = false;
-    }
-    rule.table_mut(&found.name).columns.push(catalog_column);
+    let mut steps = if new.is_serial { numbered(rule, found, &new)? } else { base(rule, found, &new)? };
+    let plain = New { constraints: Vec::new(), ..new.clone() };
+    let mut table = found.table.clone();
+    column::put(rule.catalog, &found.name, &mut table, &plain)?;
+    *rule.table_mut(&found.name) = table;
     let as_written = cost(rule, found, &new);
     for constraint in &new.constraints {
         let mut now = rule.found_named(found.name.clone())?;
@@ -128,6 +126,25 @@ fn base(rule: &Rule<'_>, found: &Found, new: &New) -> Result<Vec<Draft>, Refusal
     Ok(steps)
 }
 
+/// `serial`, piece by piece: the sequence, the column, numbers for new rows, numbers for the rows that are there.
+fn numbered(rule: &Rule<'_>, found: &Found, new: &New) -> Result<Vec<Draft>, Refusal> {
+    let (table, sequence) = (found.name.sql(), column::sequence_of(&found.name, &new.name));
+    let next = format!("nextval('{}'::regclass)", sequence.sql().replace('\'', "''"));
+    let forward = vec![
+        format!("CREATE SEQUENCE {} AS {}", sequence.sql(), new.data_type),
+        add(found, new, ""),
+        format!("ALTER TABLE {table} ALTER COLUMN {} SET DEFAULT {next}", q(&new.name)),
+        format!("ALTER SEQUENCE {} OWNED BY {table}.{}", sequence.sql(), q(&new.name)),
+    ];
+    let rows = rule.rows(&found.name);
+    Ok(vec![
+        expand(found, new, forward)
+            .why("First without numbers, so that no row is written; rows to come get theirs from the sequence."),
+        fill::backfill(found, &new.name, &next, rows)?,
+        not_null::step(&found.name, &new.name, rows),
+    ])
+}
+
 fn expand(found: &Found, new: &New, forward: Vec<String>) -> Draft {
     Draft::statements(&step_name(found, new), Phase::Expand, forward, Some(vec![drop(found, new)]))
         .holds(&found.name, ACCESS_EXCLUSIVE)
@@ -186,7 +203,7 @@ fn rewriting(shown: &str, new: &New) -> Refusal {
 /// What the statement would have cost as it stands; `None` when it is run just so.
 fn cost(rule: &Rule<'_>, found: &Found, new: &New) -> Option<crate::draft::Impact> {
     let rows = rule.rows(&found.name);
-    let is_volatile = new.default.as_ref().is_some_and(|default| !volatility::is_stable(default));
+    let is_volatile = new.is_serial || new.default.as_ref().is_some_and(|default| !volatility::is_stable(default));
     let builds_index = new
         .constraints
         .iter()
