@@ -133,7 +133,13 @@ pub(crate) fn plan_script(
     }
     let drafted = draft(target, file, statements, catalog)?;
     let explained = drafted.iter().map(|(statement, drafts)| explain(statement, drafts)).collect();
-    let steps = arrange(drafted);
+    let mut steps = arrange(drafted);
+    if steps.is_empty() && !statements.is_empty() {
+        // What IF EXISTS and IF NOT EXISTS leave over: the file counts as applied.
+        let step = Draft::new("nothing to do", Phase::Expand, Action::Nothing, Some(Action::Nothing))
+            .why("The database is as the statements want it.");
+        steps.extend(placed(statements[0].line, vec![step]));
+    }
     let notes = steps.iter().map(note).collect();
     let mut change = Spec {
         name: name.to_owned(),

@@ -117,6 +117,9 @@ fn ways(rule: &Rule<'_>, found: &Found, there: &Column, to: &str, using: Option<
             super::table_name::as_printed(&there.name)
         )
     };
+    if let Some((using, back)) = using.and_then(|using| evident(rule, there, to, using)) {
+        return Ok(Ways { called: there.name.clone(), using, back });
+    }
     if let Some(using) = using {
         return Err(Refusal::new(
             format!("nothing says how {shown} goes back from {to}"),
@@ -132,6 +135,27 @@ fn ways(rule: &Rule<'_>, found: &Found, there: &Column, to: &str, using: Option<
     let back =
         if is_assignable(to, &there.data_type) { plain.clone() } else { format!("{plain}::{}", there.data_type) };
     Ok(Ways { called: there.name.clone(), using: plain, back })
+}
+
+/// Both ways, where USING is a plain cast or a change of the time zone.
+fn evident(rule: &Rule<'_>, there: &Column, to: &str, using: &Expr) -> Option<(String, String)> {
+    let is_column =
+        |expression: &Expr| matches!(expression, Expr::Identifier(ident) if name::meant(ident) == there.name);
+    let plain = q(&there.name);
+    match using {
+        Expr::Nested(inner) => evident(rule, there, to, inner),
+        Expr::Cast { expr, data_type, .. } if is_column(expr) && types::printed(rule.catalog, data_type) == to => {
+            let goes_back = is_assignable(to, &there.data_type) || is_assignable(&there.data_type, to);
+            goes_back.then(|| (format!("{plain}::{to}"), format!("{plain}::{}", there.data_type)))
+        }
+        Expr::AtTimeZone { timestamp, time_zone } if is_column(timestamp) => {
+            let is_moment = |data_type: &str| data_type.starts_with("timestamp");
+            let is_other = there.data_type.ends_with("with time zone") != to.ends_with("with time zone");
+            let moved = format!("{plain} AT TIME ZONE {time_zone}");
+            (is_moment(&there.data_type) && is_moment(to) && is_other).then(|| (moved.clone(), moved))
+        }
+        _ => None,
+    }
 }
 
 fn unquoted(written: &str) -> String {

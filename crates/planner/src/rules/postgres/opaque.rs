@@ -3,7 +3,7 @@
 
 use super::lock::{Locks, SHARE_UPDATE_EXCLUSIVE};
 use super::table_name::{Name, quoted};
-use super::{Planned, Rule, object, on, refused, rename_table, view};
+use super::{Planned, Rule, index, object, on, refused, rename_table, view};
 use crate::draft::{Draft, Drafts};
 use crate::name;
 use crate::plan::Refusal;
@@ -46,6 +46,14 @@ pub(super) fn plan(rule: &mut Rule<'_>, reason: &str) -> Planned {
         words.skip(&["CONCURRENTLY"]);
         let name = words.name()?;
         return view::refresh(rule, &name);
+    }
+    if words.skip(&["DROP", "INDEX"]) {
+        words.skip(&["CONCURRENTLY"]);
+        let if_exists = words.skip(&["IF", "EXISTS"]);
+        let name = words.name()?;
+        if words.at == words.tokens.len() {
+            return index::drop(rule, &[name.object()], if_exists);
+        }
     }
     if words.skip(&["ALTER", "TABLE"]) {
         words.skip(&["IF", "EXISTS"]);
