@@ -32,6 +32,9 @@ pub(super) fn cut(engine: Engine, text: &str) -> Result<Vec<Piece<'_>>, Error> {
     Ok(pieces)
 }
 
+/// White space to an engine. Other white space of Unicode is part of a statement, which the engine will not take.
+const BLANK: [char; 6] = [' ', '\t', '\r', '\n', '\u{b}', '\u{c}'];
+
 struct Cutter<'a> {
     engine: Engine,
     text: &'a str,
@@ -86,7 +89,7 @@ impl<'a> Cutter<'a> {
                 _ => self.advance(first.len_utf8()),
             }
         }
-        let sql = self.text[start..self.at].trim_end();
+        let sql = self.text[start..self.at].trim_end_matches(BLANK);
         if is_copy_of_data_below(&words) {
             let problem = "COPY ... FROM stdin reads rows that stand in the file: write them as INSERT";
             return Err(Error { line, problem: problem.to_owned() });
@@ -101,7 +104,8 @@ impl<'a> Cutter<'a> {
     fn comments_above(&mut self) -> Result<Vec<(usize, String)>, Error> {
         let mut comments: Vec<(usize, String)> = Vec::new();
         loop {
-            let blank = self.rest().len() - self.rest().trim_start_matches([' ', '\t', '\r', '\n', ';']).len();
+            let blank =
+                self.rest().len() - self.rest().trim_start_matches(|c| c == ';' || BLANK.contains(&c)).len();
             if self.rest()[..blank].matches('\n').count() > 1
                 && let Some(error) = directives_above_nothing(&comments)
             {
