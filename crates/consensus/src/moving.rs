@@ -7,6 +7,7 @@ use crate::{Committed, Error, Proposal};
 use lockstep_core::command::{Actor, Role};
 use lockstep_core::node::Addresses;
 use lockstep_core::{Command, NodeId};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Tells the cluster where this agent is now.
@@ -20,9 +21,11 @@ pub(crate) async fn move_to(inner: &Arc<Inner>, addresses: Addresses) -> Result<
     }
     inner.check_member()?;
     let bytes = propose::encode(&proposal, inner.config.command_bytes_max)?;
-    let others: Vec<u64> = inner
-        .replica
-        .with_state(|state| state.nodes().keys().filter(|other| **other != node).map(|other| other.0).collect());
+    // The membership is in the log; the state may not have been read back yet.
+    let mut others: BTreeSet<u64> =
+        running.look(|metrics| metrics.membership_config.membership().nodes().map(|(id, _)| *id).collect());
+    others.extend(inner.replica.with_state(|state| state.nodes().keys().map(|id| id.0).collect::<Vec<_>>()));
+    others.remove(&node.0);
     for other in others {
         // Whoever does not lead says so, and nothing is done.
         if let Some(Outcome::Committed(committed)) =

@@ -55,12 +55,21 @@ pub(super) async fn announce_addresses(consensus: &Consensus, node: NodeId, addr
     loop {
         applied.mark_unchanged();
         let known = consensus.with_state(|state| state.nodes().get(&node).map(|node| node.addresses.clone()));
-        // A node that is not there has been removed, or its state has not been read back yet: both end by another entry.
-        if known.is_none_or(|known| known == *addresses) {
+        if known.as_ref() == Some(addresses) {
             if applied.changed().await.is_err() {
                 return;
             }
             continue;
+        }
+        if known.is_none() {
+            // Its state may not have been read back so far. If nobody calls it, because it is not where they think it is, it never will be.
+            tokio::select! {
+                changed = applied.changed() => match changed {
+                    Ok(()) => continue,
+                    Err(_) => return,
+                },
+                () = tokio::time::sleep(RETRY_PAUSE) => {}
+            }
         }
         match consensus.move_to(addresses.clone()).await {
             Ok(committed) => {
