@@ -60,6 +60,7 @@ pub fn all_phases(engine: Engine, batch_rows_max: u32) -> Spec {
     let text = match engine {
         Engine::Sqlite => include_str!("../../crates/cli/src/demo/plans/0001_users_email.sqlite.toml"),
         Engine::Postgres => include_str!("../../crates/cli/src/demo/plans/0001_users_email.postgres.toml"),
+        Engine::Mariadb | Engine::Mysql => panic!("the demo has no plan for {engine} yet"),
     };
     let mut spec = lockstep_planner::plan_file::parse("0001_users_email", ALL_PHASES, text)
         .expect("the demo's plan is a plan");

@@ -12,6 +12,10 @@ pub enum Engine {
     Sqlite,
     /// PostgreSQL 13 and later.
     Postgres,
+    /// MariaDB 10.5 and later.
+    Mariadb,
+    /// MySQL 8.0 and later.
+    Mysql,
 }
 
 impl Engine {
@@ -21,6 +25,8 @@ impl Engine {
         match self {
             Self::Sqlite => "sqlite",
             Self::Postgres => "postgres",
+            Self::Mariadb => "mariadb",
+            Self::Mysql => "mysql",
         }
     }
 }
@@ -33,14 +39,14 @@ impl fmt::Display for Engine {
 
 /// The text names no engine that Lockstep knows.
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` is not an engine; write sqlite or postgres")]
+#[error("`{0}` is not an engine; write sqlite, postgres, mariadb or mysql")]
 pub struct UnknownEngine(String);
 
 impl FromStr for Engine {
     type Err = UnknownEngine;
 
     fn from_str(text: &str) -> Result<Self, UnknownEngine> {
-        [Self::Sqlite, Self::Postgres]
+        [Self::Sqlite, Self::Postgres, Self::Mariadb, Self::Mysql]
             .into_iter()
             .find(|engine| engine.name() == text)
             .ok_or_else(|| UnknownEngine(text.to_owned()))

@@ -99,5 +99,8 @@ pub fn connect(engine: Engine, dsn: &str) -> Result<Arc<dyn Database>, Error> {
     match engine {
         Engine::Sqlite => Ok(Arc::new(sqlite::Sqlite::new(dsn)?)),
         Engine::Postgres => Ok(Arc::new(postgres::Postgres::new(dsn)?)),
+        Engine::Mariadb | Engine::Mysql => {
+            Err(Error::InvalidDsn { engine, reason: "there is no adapter for it yet".to_owned() })
+        }
     }
 }

@@ -15,7 +15,8 @@ use std::collections::BTreeSet;
 pub struct Target {
     /// The engine.
     pub engine: Engine,
-    /// Its major version; the lowest of all nodes. Rules that need a newer one are not used.
+    /// Its version, the lowest of all nodes: the major one, for MariaDB and MySQL a hundred times that and the minor one (1011 for
+    /// 10.11). Rules that need a newer one are not used.
     pub version: u32,
 }
 

@@ -39,7 +39,7 @@ fn listen(values: &Values) -> Result<Listen, Error> {
 }
 
 fn database(values: &Values, base: &Path) -> Result<Database, Error> {
-    let engine: Option<Engine> = values.parsed("database.engine", "sqlite or postgres")?;
+    let engine: Option<Engine> = values.parsed("database.engine", "sqlite, postgres, mariadb or mysql")?;
     let role = match values.text("database.role")?.as_deref() {
         None | Some("primary") => Role::Primary,
         Some("replica") => Role::Replica,
@@ -49,7 +49,7 @@ fn database(values: &Values, base: &Path) -> Result<Database, Error> {
         }
     };
     Ok(Database {
-        engine: engine.ok_or_else(|| missing("database.engine", "sqlite or postgres"))?,
+        engine: engine.ok_or_else(|| missing("database.engine", "sqlite, postgres, mariadb or mysql"))?,
         dsn: values
             .secret("database.dsn", base)?
             .ok_or_else(|| missing("database.dsn", "how to reach this node's database"))?,

@@ -178,8 +178,8 @@ fn wrong_values_are_refused_with_key_and_place() {
         check_refused_with(lines, wanted);
     }
     check_refused(
-        &NEEDED.replace("\"sqlite\"", "\"mysql\""),
-        "agent.toml:4: `database.engine` is \"mysql\"; it must be sqlite or postgres",
+        &NEEDED.replace("\"sqlite\"", "\"oracle\""),
+        "agent.toml:4: `database.engine` is \"oracle\"; it must be sqlite, postgres, mariadb or mysql",
     );
     check_refused(
         &NEEDED.replace("shard-1", "shard 1"),

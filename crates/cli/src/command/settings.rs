@@ -19,7 +19,7 @@ const SETTINGS: &[Setting] = &[
     ("listen.peer", "listen-peer", false, "IP:PORT for other agents"),
     ("advertise.client", "advertise-client", false, "HOST:PORT by which clients reach this agent"),
     ("advertise.peer", "advertise-peer", false, "HOST:PORT by which other agents reach this agent"),
-    ("database.engine", "database-engine", false, "sqlite or postgres"),
+    ("database.engine", "database-engine", false, "sqlite, postgres, mariadb or mysql"),
     (
         "database.dsn",
         "database-dsn",

@@ -24,6 +24,7 @@ impl Shards {
             let path = directory.join(shard_name(number));
             let dsn = match engine {
                 Engine::Sqlite => path.with_extension("sqlite").display().to_string(),
+                Engine::Mariadb | Engine::Mysql => anyhow::bail!("the demo runs on sqlite or postgres"),
                 Engine::Postgres => {
                     let settings = Settings { fsync: false, ..Settings::default() };
                     let server = LocalPostgres::start(&path.with_extension("postgres"), &settings)?;

@@ -30,6 +30,7 @@ async fn one_change_through_all_phases(stage: &mut Stage) -> Result<()> {
     let text = match stage.shards.engine {
         Engine::Sqlite => include_str!("plans/0001_users_email.sqlite.toml"),
         Engine::Postgres => include_str!("plans/0001_users_email.postgres.toml"),
+        Engine::Mariadb | Engine::Mysql => anyhow::bail!("the demo runs on sqlite or postgres"),
     };
     println!("\nOne change through all phases");
     stage.submit(lockstep_planner::plan_file::parse("0001_users_email", CHANGE, text)?).await?;

@@ -81,6 +81,9 @@ pub async fn connect(engine: Engine, dsn: &str) -> Result<Connection, Error> {
     let inner = match engine {
         Engine::Sqlite => Inner::Sqlite(sqlite::connect(dsn).await?),
         Engine::Postgres => Inner::Postgres(Box::new(postgres::connect(dsn).await?)),
+        Engine::Mariadb | Engine::Mysql => {
+            return Err(Error::InvalidDsn { engine, reason: "there is no adapter for it yet".to_owned() });
+        }
     };
     Ok(Connection { inner })
 }

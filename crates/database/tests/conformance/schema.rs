@@ -35,6 +35,7 @@ pub(crate) async fn equal_schemas_have_equal_fingerprints(stand: Stand) {
              alter table people rename to users; alter index people_pkey rename to users_pkey;
              alter table users add unique (email);"
         }
+        other => unreachable!("no stand of {other} yet"),
     };
     plain.batch(steps).await.unwrap();
     plain
@@ -66,6 +67,7 @@ fn changes(engine: Engine) -> Vec<(&'static str, &'static str)> {
     changes.extend(match engine {
         Engine::Sqlite => SQLITE_CHANGES,
         Engine::Postgres => POSTGRES_CHANGES,
+        other => unreachable!("no stand of {other} yet"),
     });
     changes
 }
@@ -166,6 +168,7 @@ pub(crate) async fn sizes_are_told_without_counting(stand: Stand) {
     let (users, empty) = match stand.engine {
         Engine::Sqlite => ("users", "no \"rows"),
         Engine::Postgres => ("public.users", "public.\"no \"\"rows\""),
+        other => unreachable!("no stand of {other} yet"),
     };
     // Nobody has counted yet: a table that is not empty must not look so.
     let sizes = database.sizes().await.unwrap();

@@ -4,7 +4,7 @@ use super::cut::Piece;
 use super::{Directive, Error};
 use lockstep_core::Engine;
 use sqlparser::ast;
-use sqlparser::dialect::{Dialect, PostgreSqlDialect, SQLiteDialect};
+use sqlparser::dialect::{Dialect, MySqlDialect, PostgreSqlDialect, SQLiteDialect};
 use sqlparser::parser::Parser;
 
 /// Nesting that the parser follows before it gives up.
@@ -83,6 +83,7 @@ fn parse(engine: Engine, sql: &str) -> Kind {
     let dialect: &dyn Dialect = match engine {
         Engine::Postgres => &PostgreSqlDialect {},
         Engine::Sqlite => &SQLiteDialect {},
+        Engine::Mariadb | Engine::Mysql => &MySqlDialect {},
     };
     let parsed = Parser::new(dialect)
         .with_recursion_limit(NESTING_MAX)

@@ -6,7 +6,7 @@ use crate::v1::action::Kind;
 use lockstep_core::Engine;
 use lockstep_core::step::{Action, Assertion, Backfill, ClientRequirement, Phase, Step};
 
-same_variants!(v1::Engine, Engine, Sqlite, Postgres);
+same_variants!(v1::Engine, Engine, Sqlite, Postgres, Mariadb, Mysql);
 same_variants!(v1::Phase, Phase, Expand, Backfill, Validate, SwitchWrites, SwitchReads, Contract);
 
 impl From<ClientRequirement> for v1::ClientRequirement {

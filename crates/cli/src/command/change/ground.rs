@@ -30,6 +30,8 @@ fn oldest(engine: Engine) -> u32 {
     match engine {
         Engine::Postgres => 13,
         Engine::Sqlite => 3,
+        Engine::Mariadb => 1005,
+        Engine::Mysql => 800,
     }
 }
 
