@@ -29,6 +29,7 @@ const AT_ONCE_MAX: usize = 4;
 pub(crate) type Rows = BTreeMap<String, BTreeSet<String>>;
 
 /// Where databases are made.
+#[derive(Debug)]
 pub struct Ground {
     target: Target,
     directory: tempfile::TempDir,
@@ -62,6 +63,24 @@ impl Ground {
             Some(server) => server.dsn(name),
             None => self.directory.path().join(format!("{name}.sqlite")).display().to_string(),
         }
+    }
+
+    /// The target of the engine that runs here, in its own version.
+    ///
+    /// # Errors
+    ///
+    /// When the engine cannot be asked.
+    pub async fn newest(&self) -> Result<Target> {
+        let stand = self.stand("version").await?;
+        Ok(Target { version: stand.database.sizes().await?.engine_version, ..self.target })
+    }
+
+    /// An empty database, and an adapter for it.
+    pub(crate) async fn stand(&self, name: &str) -> Result<Stand> {
+        let (dsn, connection) = self.database(name).await?;
+        let (engine, version) = (self.target.engine, 0);
+        let database = lockstep_database::connect(engine, &dsn)?;
+        Ok(Stand { database, connection, dsn, engine, version })
     }
 
     /// An empty database.
@@ -134,10 +153,8 @@ impl Golden {
     ///
     /// When the part before the change does not run, or there is no plan.
     pub async fn stand(&self, ground: &Ground, database: &str) -> Result<(Stand, Plan)> {
-        let (dsn, connection) = ground.database(database).await?;
-        run_script(&connection, ground.target.engine, &self.before).await.context("the part before the change")?;
-        let database = lockstep_database::connect(ground.target.engine, &dsn)?;
-        let stand = Stand { database, connection, engine: ground.target.engine, version: 0 };
+        let stand = ground.stand(database).await?;
+        run_script(&stand.connection, stand.engine, &self.before).await.context("the part before the change")?;
         stand.claim().await?;
         let mut catalog = Catalog::of(stand.look().await?.0, BTreeMap::new());
         let plan = self.plan(ground.target, &mut catalog)?;
@@ -169,10 +186,8 @@ impl Golden {
         replay(target, "before.sql", &self.before, &mut catalog)?;
         let by_text = self.plan(target, &mut catalog);
 
-        let (dsn, connection) = ground.database(&format!("{}_stepwise", self.name)).await?;
-        run_script(&connection, target.engine, &self.before).await.context("the part before the change")?;
-        let database = lockstep_database::connect(target.engine, &dsn)?;
-        let mut stand = Stand { database, connection, engine: target.engine, version: 0 };
+        let mut stand = ground.stand(&format!("{}_stepwise", self.name)).await?;
+        run_script(&stand.connection, target.engine, &self.before).await.context("the part before the change")?;
         stand.claim().await?;
         let before = stand.look().await?;
 
@@ -186,13 +201,12 @@ impl Golden {
             (one, other) => bail!("by text: {one:#?}\nby introspection: {other:#?}"),
         };
 
-        let (dsn, connection) = ground.database(&format!("{}_plain", self.name)).await?;
-        run_script(&connection, target.engine, &self.before).await?;
-        run_script(&connection, target.engine, self.plain.as_deref().unwrap_or(&self.change))
+        let twin = ground.stand(&format!("{}_plain", self.name)).await?;
+        run_script(&twin.connection, target.engine, &self.before).await?;
+        run_script(&twin.connection, target.engine, self.plain.as_deref().unwrap_or(&self.change))
             .await
             .context("the plain change")?;
-        let database = lockstep_database::connect(target.engine, &dsn)?;
-        let wanted = Stand { database, connection, engine: target.engine, version: 0 }.look().await?;
+        let wanted = twin.look().await?;
 
         if target.engine == Engine::Postgres {
             let (_, connection) = ground.database(&format!("{}_locks", self.name)).await?;
@@ -266,6 +280,7 @@ pub(crate) async fn run_script(connection: &Connection, engine: Engine, text: &s
 pub struct Stand {
     pub(crate) database: Arc<dyn Database>,
     pub(crate) connection: Connection,
+    pub(crate) dsn: String,
     pub(crate) engine: Engine,
     pub(crate) version: u64,
 }
@@ -304,7 +319,7 @@ impl Stand {
     }
 
     /// What was seen after each step.
-    async fn forward(&mut self, plan: &Plan) -> Result<Vec<(Schema, Rows)>> {
+    pub(crate) async fn forward(&mut self, plan: &Plan) -> Result<Vec<(Schema, Rows)>> {
         let mut seen = Vec::new();
         for step in &plan.change.steps {
             let obstacles = self.database.preflight(step, &Limits::default()).await;
@@ -316,7 +331,12 @@ impl Stand {
     }
 
     /// Each revert leaves the schema that was there before its step.
-    async fn back(&mut self, plan: &Plan, before: &(Schema, Rows), seen: &[(Schema, Rows)]) -> Result<()> {
+    pub(crate) async fn back(
+        &mut self,
+        plan: &Plan,
+        before: &(Schema, Rows),
+        seen: &[(Schema, Rows)],
+    ) -> Result<()> {
         for (index, step) in plan.change.steps.iter().enumerate().rev() {
             let revert = step.revert.clone().unwrap_or(Action::Nothing);
             self.execute(&step.name, &revert).await.with_context(|| format!("the revert of `{}`", step.name))?;

@@ -5,6 +5,7 @@
 
 pub mod agent;
 pub mod cluster;
+pub mod corpus;
 pub mod golden;
 pub mod golden_locks;
 pub mod network;

@@ -51,24 +51,16 @@ struct Scene {
 
 impl Scene {
     async fn begin(golden: &Golden, ground: &Ground, target: Target, seed: u64) -> Result<Option<Self>> {
-        let (dsn, connection) = ground.database(&format!("{}_plain_{seed}", golden.name)).await?;
-        run_script(&connection, target.engine, &golden.before).await?;
-        let database = lockstep_database::connect(target.engine, &dsn)?;
-        let mut stand = Stand { database, connection, engine: target.engine, version: 0 };
+        let mut stand = ground.stand(&format!("{}_plain_{seed}", golden.name)).await?;
+        run_script(&stand.connection, target.engine, &golden.before).await?;
         let before = stand.look().await?.0;
         let mut catalog = Catalog::of(before.clone(), BTreeMap::new());
         let Ok(mut plan) = golden.plan(target, &mut catalog) else { return Ok(None) };
         run_script(&stand.connection, target.engine, golden.plain.as_deref().unwrap_or(&golden.change)).await?;
         let after = stand.look().await?.0;
 
-        let (dsn, connection) = ground.database(&format!("{}_releases_{seed}", golden.name)).await?;
-        run_script(&connection, target.engine, &golden.before).await?;
-        stand = Stand {
-            database: lockstep_database::connect(target.engine, &dsn)?,
-            connection,
-            engine: target.engine,
-            version: 0,
-        };
+        stand = ground.stand(&format!("{}_releases_{seed}", golden.name)).await?;
+        run_script(&stand.connection, target.engine, &golden.before).await?;
         stand.claim().await?;
         for step in &mut plan.change.steps {
             // Other writes come between any two rows.
@@ -78,7 +70,7 @@ impl Scene {
         }
         let (old_form, new_form) = Form::both(&before, &after, &golden.change);
         let release = async |name, form: &Form| -> Result<Release> {
-            let connection = plain::connect(target.engine, &dsn).await?;
+            let connection = plain::connect(target.engine, &stand.dsn).await?;
             connection.execute("PRAGMA foreign_keys = ON", &[]).await?;
             Ok(Release::new(name, connection, form.clone()))
         };
