@@ -69,15 +69,15 @@ impl Catalog {
         self.schema.tables.insert(name.to_owned(), table);
     }
 
-    /// Notes that the change added a column to a table that was there.
+    /// Notes that the change added a column to a table that was there; its name folded as the engine compares names.
     pub fn create_column(&mut self, table: &str, column: &str) {
-        self.created_columns.insert((table.to_owned(), column.to_lowercase()));
+        self.created_columns.insert((table.to_owned(), column.to_owned()));
     }
 
     /// True for a column that this change itself added.
     #[must_use]
     pub fn is_column_created_here(&self, table: &str, column: &str) -> bool {
-        self.created_columns.contains(&(table.to_owned(), column.to_lowercase()))
+        self.created_columns.contains(&(table.to_owned(), column.to_owned()))
     }
 
     /// Rows of a table; `None` when nobody knows. A table that this change made has none.

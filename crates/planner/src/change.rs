@@ -163,10 +163,14 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_does_nothing_is_an_error() {
-        for text in ["", "-- nothing", "/* nothing */ ;", "BEGIN; COMMIT;"] {
+    fn a_file_that_does_nothing_counts_as_applied_and_an_empty_one_is_an_error() {
+        for text in ["-- nothing", "/* nothing */ ;", "BEGIN; COMMIT;"] {
+            let plan = planned(&[("1_a.sql", text)]).unwrap();
+            assert_eq!(plan.change.steps[0].forward, Action::Nothing, "{text}");
+        }
+        for text in ["", " \r\n\t"] {
             let error = planned(&[("1_a.sql", text)]).unwrap_err().to_string();
-            assert!(error.starts_with("m/1_a.sql: it has no statement that does anything"), "{text}: {error}");
+            assert!(error.starts_with("m/1_a.sql: it is empty"), "{text:?}: {error}");
         }
     }
 }

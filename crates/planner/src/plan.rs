@@ -3,12 +3,16 @@
 use crate::catalog::Catalog;
 use crate::draft::{Draft, Drafts, Impact};
 use crate::rules;
-use crate::script::{self, LeftOut, Script, Statement};
+use crate::script::{self, Directive, LeftOut, Script, Statement};
 use lockstep_core::Engine;
 use lockstep_core::change::Spec;
 use lockstep_core::step::{Action, Phase};
 use serde::Serialize;
 use std::collections::BTreeSet;
+
+/// What a step without a way back does, unless the file accepts it.
+const WAITS: &str = ": it waits for approval; `-- lockstep: revert STATEMENT` above the statement gives it a way back, \
+                     `-- lockstep: irreversible` accepts that there is none";
 
 /// What a plan is made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,19 +131,20 @@ pub(crate) fn plan_script(
     script: &Script,
     catalog: &mut Catalog,
 ) -> Result<Plan, Error> {
-    let Script { statements, left_out } = script;
-    if statements.is_empty() {
-        let problem = "it has no statement that does anything: what is the change?".to_owned();
+    let Script { statements, left_out, is_blank } = script;
+    if *is_blank {
+        let problem = "it is empty: what is the change?".to_owned();
         return Err(Error::Change { file: file.to_owned(), problem });
     }
     let drafted = draft(target, file, statements, catalog)?;
     let explained = drafted.iter().map(|(statement, drafts)| explain(statement, drafts)).collect();
     let mut steps = arrange(drafted);
-    if steps.is_empty() && !statements.is_empty() {
-        // What IF EXISTS and IF NOT EXISTS leave over: the file counts as applied.
+    if steps.is_empty() {
+        // Only comments, or what IF EXISTS and IF NOT EXISTS leave over: the file counts as applied.
+        let line = statements.first().map_or(1, |statement| statement.line);
         let step = Draft::new("nothing to do", Phase::Expand, Action::Nothing, Some(Action::Nothing))
             .why("The database is as the statements want it.");
-        steps.extend(placed(statements[0].line, vec![step]));
+        steps.extend(placed(line, vec![step]));
     }
     let notes = steps.iter().map(note).collect();
     let mut change = Spec {
@@ -174,12 +179,24 @@ fn draft<'a>(
     while let Some(statement) = rest.first() {
         let refused = |refusal| Error::Refused { file: file.to_owned(), line: statement.line, refusal };
         let (taken, drafts) = rules::plan(target, rest, catalog);
-        drafted.push((statement, drafts.map_err(refused)?));
+        let mut drafts = drafts.map_err(refused)?;
+        ask_before_what_nothing_undoes(statement, &mut drafts);
+        drafted.push((statement, drafts));
         drafted.extend(rest[1..taken].iter().map(|statement| (statement, Drafts::default())));
         rest = &rest[taken..];
     }
     catalog.end_change();
     Ok(drafted)
+}
+
+/// A Contract waits for approval anyway.
+fn ask_before_what_nothing_undoes(statement: &Statement, drafts: &mut Drafts) {
+    let has_no_way_back = |draft: &&mut Draft| draft.step.revert.is_none() && draft.step.phase != Phase::Contract;
+    let accepted = statement.says(&Directive::Irreversible);
+    for draft in drafts.steps.iter_mut().filter(has_no_way_back) {
+        draft.step.needs_approval |= !accepted;
+        drafts.hazards.push(format!("nothing undoes `{}`{}", draft.step.name, if accepted { "" } else { WAITS }));
+    }
 }
 
 fn explain(statement: &Statement, drafts: &Drafts) -> Explained {

@@ -28,6 +28,8 @@ pub struct Script {
     pub statements: Vec<Statement>,
     /// What is not run: the transaction around the whole, settings that nothing depends on.
     pub left_out: Vec<LeftOut>,
+    /// True: not even a comment stands in it.
+    pub is_blank: bool,
 }
 
 /// Reads a file. A byte order mark before it is no part of it.
@@ -45,7 +47,7 @@ pub fn parse(engine: Engine, text: &str) -> Result<Script, Error> {
     }
     let (pieces, left_out) = session::leave_out(engine, cut::cut(engine, text)?)?;
     let statements = pieces.iter().map(|piece| Statement::of(engine, piece)).collect::<Result<_, _>>()?;
-    Ok(Script { statements, left_out })
+    Ok(Script { statements, left_out, is_blank: text.trim().is_empty() })
 }
 
 #[cfg(test)]

@@ -35,6 +35,7 @@ pub(super) fn plan(rule: &mut Rule<'_>, found: &Found, written: &ColumnDef, if_n
     let mut table = found.table.clone();
     column::put(rule.catalog, &found.name, &mut table, &plain)?;
     *rule.table_mut(&found.name) = table;
+    rule.catalog.create_column(&found.name.key(), &new.name);
     let as_written = cost(rule, found, &new);
     for constraint in &new.constraints {
         let mut now = rule.found_named(found.name.clone())?;

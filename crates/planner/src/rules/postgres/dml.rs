@@ -8,7 +8,10 @@ use crate::draft::{Draft, Drafts};
 use crate::name;
 use crate::plan::Refusal;
 use lockstep_core::step::{Action, Backfill, Phase};
-use sqlparser::ast::{Delete, Expr, FromTable, Insert, SetExpr, TableFactor, TableObject, TableWithJoins, Update};
+use sqlparser::ast::{
+    AssignmentTarget, Delete, Expr, FromTable, Insert, ObjectName, SetExpr, TableFactor, TableObject,
+    TableWithJoins, Update,
+};
 
 /// Rows that a literal INSERT may have.
 const LITERAL_ROWS_MAX: usize = 1_000;
@@ -22,7 +25,7 @@ pub(super) fn insert(rule: &mut Rule<'_>, insert: &Insert) -> Planned {
     let revert = match literal_keys(rule, &name, insert) {
         _ if is_new => Some(vec![format!("DELETE FROM {}", name.sql())]),
         Some(delete) if rule.statement.reverts().is_empty() => Some(vec![delete]),
-        _ => rule.revert_by_directive("nothing is known of what undoes this INSERT")?,
+        _ => rule.directed_revert(),
     };
     let phase = if is_new { Phase::Expand } else { Phase::Backfill };
     let step =
@@ -88,7 +91,12 @@ pub(super) fn update(rule: &mut Rule<'_>, update: &Update) -> Planned {
         let forward = format!("UPDATE {} SET {set}{}", found.name.sql(), filter(condition.as_deref()));
         return Ok(at_once(&found, "update", forward));
     }
-    let revert = rule.revert_by_directive("an UPDATE forgets what was there before")?;
+    let revert = match rule.directed_revert() {
+        Some(statements) => Some(together(statements)),
+        // The columns go when the change is undone.
+        None if assigns_only_new(rule, &found, update) => Some(Action::Nothing),
+        None => None,
+    };
     let backfill = Backfill {
         table: found.name.sql(),
         key: found.key_to_fill()?,
@@ -97,10 +105,23 @@ pub(super) fn update(rule: &mut Rule<'_>, update: &Update) -> Planned {
         batch_rows_max: BATCH_ROWS_MAX,
     };
     let name = format!("update {}", found.name.key());
-    let step = Draft::new(&name, Phase::Backfill, Action::Backfill(backfill), revert.map(together))
+    let step = Draft::new(&name, Phase::Backfill, Action::Backfill(backfill), revert)
         .holds(&found.name, ROW_EXCLUSIVE)
         .why("Rows are written in short transactions, each of a few rows in the order of the key.");
     Ok(over_rows(rule, &found, step, update.to_string()))
+}
+
+/// True when this change itself added every column that is assigned.
+fn assigns_only_new(rule: &Rule<'_>, found: &Found, update: &Update) -> bool {
+    let is_new = |column: &ObjectName| {
+        name::parts(column)
+            .pop()
+            .is_some_and(|column| rule.catalog.is_column_created_here(&found.name.key(), &column))
+    };
+    update.assignments.iter().all(|assignment| match &assignment.target {
+        AssignmentTarget::ColumnName(column) => is_new(column),
+        AssignmentTarget::Tuple(columns) => columns.iter().all(is_new),
+    })
 }
 
 fn together(statements: Vec<String>) -> Action {
@@ -151,7 +172,7 @@ pub(super) fn delete(rule: &mut Rule<'_>, delete: &Delete) -> Planned {
         let forward = format!("DELETE FROM {}{}", found.name.sql(), filter(condition.as_deref()));
         return Ok(at_once(&found, "delete from", forward));
     }
-    let revert = rule.revert_by_directive("a DELETE forgets what was there before")?;
+    let revert = rule.directed_revert();
     let name = format!("delete from {}", found.name.key());
     let mut step = Draft::alone(&name, Phase::Backfill, in_batches(&found, condition.as_deref())?, None)
         .holds(&found.name, ROW_EXCLUSIVE)

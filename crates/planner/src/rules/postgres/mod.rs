@@ -197,10 +197,14 @@ impl Rule<'_> {
         self.table_mut(table).columns.iter_mut().find(|known| known.name == column)
     }
 
-    /// What undoes the statement, by directive; an error when it says nothing and that is not accepted.
+    /// What undoes the statement, by directive.
+    fn directed_revert(&self) -> Option<Vec<String>> {
+        Some(self.statement.reverts()).filter(|reverts| !reverts.is_empty())
+    }
+
+    /// As [`Rule::directed_revert`]; an error when it says nothing and that is not accepted.
     fn revert_by_directive(&self, reason: &str) -> Result<Option<Vec<String>>, Refusal> {
-        let reverts = self.statement.reverts();
-        if !reverts.is_empty() {
+        if let Some(reverts) = self.directed_revert() {
             return Ok(Some(reverts));
         }
         if self.statement.says(&crate::script::Directive::Irreversible) {

@@ -64,7 +64,7 @@ fn planned(
         known.columns.push(read.column);
         known.constraints.extend(read.constraints.into_iter().map(|c| (c.describe(), c)));
     }
-    catalog.create_column(scope.name(), &name);
+    catalog.create_column(scope.name(), &name.to_lowercase());
     let as_written = if is_tested { cost(scope, true, false) } else { None };
     Ok(Drafts { hazards, as_written, ..drafts(steps, vec![scope.name().to_owned()]) })
 }

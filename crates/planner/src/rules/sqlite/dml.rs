@@ -2,7 +2,7 @@
 
 use super::add_column::{BATCH_ROWS_MAX, key_of};
 use super::definition::key;
-use super::scope::{Scope, cost, directed_revert, drafts, must_be_directed, on, table, touched, without_trace};
+use super::scope::{Scope, cost, directed_revert, drafts, on, table, touched, without_trace};
 use super::text::{Reader, Token, find_word, items, mentions, render};
 use crate::catalog::Catalog;
 use crate::draft::{Draft, Drafts};
@@ -74,7 +74,8 @@ fn update_planned(
     catalog: &Catalog,
 ) -> Result<Drafts, Refusal> {
     let scope = table(catalog, &update.table)?;
-    let is_trace_free = update.columns().iter().all(|column| catalog.is_column_created_here(scope.name(), column));
+    let is_trace_free =
+        update.columns().iter().all(|column| catalog.is_column_created_here(scope.name(), &column.to_lowercase()));
     let Scope::There(found) = &scope else {
         return whole(statement, &scope, "update", tokens, catalog);
     };
@@ -85,7 +86,7 @@ fn update_planned(
         Some(directed) => directed.map(|statements| Action::Statements { statements, transactional: true }),
         // The columns go when the change is undone.
         None if is_trace_free => Some(Action::Nothing),
-        None => must_be_directed(statement, &format!("this (update {})", scope.name()))?.map(|_| Action::Nothing),
+        None => None,
     };
     let forward = Backfill {
         table: quote(&found.name),
@@ -119,7 +120,7 @@ fn whole(
         draft.impact.scans = tokens.iter().any(|token| token.is_word("select"));
         return Ok(drafts(vec![draft], touched(catalog, tokens)));
     }
-    let revert = must_be_directed(statement, &format!("this ({verb} {})", scope.name()))?;
+    let revert = directed_revert(statement).flatten();
     let draft = on(scope, &step, Phase::Backfill, forward, revert)
         .scans(scope.rows())
         .why("It cannot be cut into batches: writes wait until it is through.");
