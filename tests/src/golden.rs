@@ -9,7 +9,7 @@ use crate::golden_locks;
 use anyhow::{Context as _, Result, bail, ensure};
 use lockstep_core::step::Action;
 use lockstep_core::{Engine, Fence, Schema, Version};
-use lockstep_database::local_postgres::{LocalPostgres, Settings};
+use lockstep_database::local_server::{LocalServer, Settings};
 use lockstep_database::plain::{self, Connection, Value};
 use lockstep_database::{Database, Job, Kind, Limits, Owner, Patience, Progress};
 use lockstep_planner::{Catalog, Plan, Target, name, plan, replay, script};
@@ -33,7 +33,7 @@ pub(crate) type Rows = BTreeMap<String, BTreeSet<String>>;
 pub struct Ground {
     target: Target,
     directory: tempfile::TempDir,
-    server: Option<LocalPostgres>,
+    server: Option<LocalServer>,
 }
 
 impl Ground {
@@ -41,20 +41,17 @@ impl Ground {
     ///
     /// # Panics
     ///
-    /// When PostgreSQL is needed and not there; the text says what to install.
+    /// When a server is needed and not there; the text says what to install.
     #[must_use]
     pub fn start(target: Target) -> Self {
         let directory =
             tempfile::Builder::new().prefix("lockstep-goldens-").tempdir().expect("a directory can be made");
-        let server = (target.engine == Engine::Postgres).then(|| {
-            use std::os::unix::fs::PermissionsExt as _;
-            // A server does not run as root, and must be able to walk down to its data.
-            std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o755))
-                .expect("the directory is ours");
-            let settings = Settings { fsync: false, ..Settings::default() };
-            LocalPostgres::start(&directory.path().join("postgres"), &settings)
-                .unwrap_or_else(|error| panic!("{error}"))
-        });
+        // A server does not run as root, and must be able to walk down to its data.
+        std::fs::set_permissions(directory.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))
+            .expect("the directory is ours");
+        let settings = Settings { fsync: false, ..Settings::default() };
+        let server = LocalServer::start(target.engine, &directory.path().join("server"), &settings)
+            .unwrap_or_else(|error| panic!("{error}"));
         Self { target, directory, server }
     }
 
@@ -293,6 +290,21 @@ impl Stand {
         Ok(())
     }
 
+    fn quote(&self, name: &str) -> String {
+        match self.engine {
+            Engine::Sqlite | Engine::Postgres => name::quote(name),
+            Engine::Mariadb | Engine::Mysql => format!("`{}`", name.replace('`', "``")),
+        }
+    }
+
+    fn as_text(&self, column: &str) -> String {
+        match self.engine {
+            Engine::Sqlite | Engine::Postgres => format!("CAST({} AS text)", self.quote(column)),
+            // Texts of bytes that are none would all look the same.
+            Engine::Mariadb | Engine::Mysql => format!("HEX(CAST({} AS char))", self.quote(column)),
+        }
+    }
+
     pub(crate) async fn look(&self) -> Result<(Schema, Rows)> {
         let schema = self.database.schema().await?;
         let mut rows = Rows::new();
@@ -300,10 +312,9 @@ impl Stand {
         for (key, table) in schema.tables.iter().filter(|(_, table)| !table.columns.is_empty()) {
             let mut columns: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
             columns.sort_unstable();
-            let text = columns.iter().map(|column| format!("CAST({} AS text)", name::quote(column)));
-            let text: Vec<String> = text.collect();
+            let text: Vec<String> = columns.iter().map(|column| self.as_text(column)).collect();
             // PostgreSQL's keys are names as statements write them.
-            let from = if self.engine == Engine::Postgres { key.clone() } else { name::quote(key) };
+            let from = if self.engine == Engine::Postgres { key.clone() } else { self.quote(key) };
             let found = self.connection.query(&format!("SELECT {} FROM {from}", text.join(", ")), &[]).await?;
             let line = |row: Vec<Value>| {
                 columns

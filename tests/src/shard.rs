@@ -1,7 +1,7 @@
 //! The databases of a cluster: one shard a node, each with a table of users.
 
 use lockstep_core::Engine;
-use lockstep_database::local_postgres::{LocalPostgres, Settings};
+use lockstep_database::local_server::{LocalServer, Settings};
 use lockstep_database::plain::{Connection, Value, connect};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ pub struct Shards {
     pub engine: Engine,
     directory: PathBuf,
     /// One server holds the databases of all nodes: they are as independent of each other as the tests need.
-    server: Option<LocalPostgres>,
+    server: Option<LocalServer>,
 }
 
 impl Shards {
@@ -21,16 +21,15 @@ impl Shards {
     ///
     /// # Panics
     ///
-    /// When PostgreSQL is needed and not there; the text says what to install.
+    /// When a server is needed and not there; the text says what to install.
     #[must_use]
     pub fn start(engine: Engine, directory: &Path) -> Self {
-        let server = (engine == Engine::Postgres).then(|| {
-            // A server does not run as root, and must be able to walk down to its data.
-            std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o755))
-                .expect("the directory is ours");
-            let settings = Settings { fsync: false, connections_max: 200, ..Settings::default() };
-            LocalPostgres::start(&directory.join("postgres"), &settings).unwrap_or_else(|error| panic!("{error}"))
-        });
+        // A server does not run as root, and must be able to walk down to its data.
+        std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o755))
+            .expect("the directory is ours");
+        let settings = Settings { fsync: false, connections_max: 200, ..Settings::default() };
+        let server = LocalServer::start(engine, &directory.join("server"), &settings)
+            .unwrap_or_else(|error| panic!("{error}"));
         Self { engine, directory: directory.to_owned(), server }
     }
 
@@ -67,9 +66,9 @@ impl Shards {
         let connection = self.connect(node).await;
         let made = async {
             connection.batch("CREATE TABLE users (id bigint PRIMARY KEY, name text NOT NULL, mail text)").await?;
-            let seed = "WITH RECURSIVE ids(id) AS (SELECT CAST(1 AS bigint) UNION ALL SELECT id + 1 FROM ids WHERE id < $1) \
-                        INSERT INTO users (id, name, mail) \
-                        SELECT id, 'user ' || id, 'User' || id || '@Example.org' FROM ids";
+            let seed = "INSERT INTO users (id, name, mail) \
+                        WITH RECURSIVE ids(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM ids WHERE id < $1) \
+                        SELECT id, concat('user ', id), concat('User', id, '@Example.org') FROM ids";
             connection.execute(seed, &[Value::Integer(rows.into())]).await
         };
         made.await.unwrap_or_else(|error| panic!("shard {node}: {error}"));

@@ -6,7 +6,7 @@ use crate::job::{Job, Progress};
 use crate::ledger::{self, Ledger, Owner};
 use crate::preflight::Limits;
 use crate::sizes::Sizes;
-use crate::{postgres, sqlite};
+use crate::{mysql, postgres, sqlite};
 use lockstep_core::in_flight::{Measurement, Obstacle};
 use lockstep_core::{Engine, Schema, Step, Version};
 use std::fmt::Debug;
@@ -90,7 +90,7 @@ pub trait Database: Debug + Send + Sync {
 /// The adapter for an engine. Opens nothing yet: an unreachable database shows in the first call that needs it.
 ///
 /// `dsn` is a file path (SQLite; `sqlite:` before it is allowed; the file must exist, so that a mistyped path makes no empty
-/// database) or a connection string or URL (PostgreSQL).
+/// database), a connection string or URL (PostgreSQL), or a URL `mysql://user:password@host:port/database` (MariaDB, MySQL).
 ///
 /// # Errors
 ///
@@ -99,8 +99,6 @@ pub fn connect(engine: Engine, dsn: &str) -> Result<Arc<dyn Database>, Error> {
     match engine {
         Engine::Sqlite => Ok(Arc::new(sqlite::Sqlite::new(dsn)?)),
         Engine::Postgres => Ok(Arc::new(postgres::Postgres::new(dsn)?)),
-        Engine::Mariadb | Engine::Mysql => {
-            Err(Error::InvalidDsn { engine, reason: "there is no adapter for it yet".to_owned() })
-        }
+        Engine::Mariadb | Engine::Mysql => Ok(Arc::new(mysql::Mysql::new(engine, dsn)?)),
     }
 }

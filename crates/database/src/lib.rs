@@ -4,8 +4,8 @@
 //! introspects into a neutral [`Schema`](lockstep_core::Schema), keeps the [`ledger`] with its fence, executes and reverts [`Job`]s exactly once, fills
 //! tables in keyset batches, finds what stands in the way of a step, and reads the database's health.
 //!
-//! [`plain`] is for programs that are not agents (applications of a demo, tests), [`local_postgres`] starts real PostgreSQL
-//! servers on loopback.
+//! [`plain`] is for programs that are not agents (applications of a demo, tests), [`local_postgres`] and
+//! [`local_mariadb`] start real servers on loopback.
 //!
 //! Deliberately absent: any knowledge of the cluster's state (the executor compares versions and fingerprints), replication
 //! of data source names (they are read by the agent beside its database, and appear in no error, log or `Debug` text).
@@ -17,7 +17,10 @@ pub mod error;
 pub mod health;
 pub mod job;
 pub mod ledger;
+pub mod local_mariadb;
 pub mod local_postgres;
+pub mod local_server;
+mod mysql;
 pub mod plain;
 mod postgres;
 mod preflight;

@@ -1,6 +1,6 @@
 //! What each chore runs.
 
-use crate::postgres;
+use crate::servers;
 use anyhow::{Context, Result, bail};
 use std::path::Path;
 use std::process::Command;
@@ -23,7 +23,7 @@ pub(crate) fn fix() -> Result<()> {
 }
 
 pub(crate) fn test(rest: &[String]) -> Result<()> {
-    postgres::set_up()?;
+    servers::set_up()?;
     // The cluster tests start agents as processes of their own: the program must be there before they run. All targets at once, so
     // that nothing is built twice with other features.
     cargo(&["build", "--workspace", "--all-targets"], &TEST_FEATURES)?;

@@ -1,7 +1,7 @@
 //! Developer chores: `cargo xtask verify|fix|test|bench`.
 
 mod chore;
-mod postgres;
+mod servers;
 
 use clap::{Parser, Subcommand};
 

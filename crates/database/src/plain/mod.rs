@@ -1,8 +1,10 @@
 //! Connections for programs that are not agents: applications of a demo, tests, measurements.
 //!
 //! One vocabulary for all engines: placeholders are `$1`, `$2`, …; values are NULL, integers, numbers and text. Cast anything
-//! else in the SQL.
+//! else in the SQL. The SQL itself is the engine's own: on MariaDB and MySQL a connection has the server's default mode, where
+//! `||` is OR; write `concat`.
 
+mod mysql;
 mod postgres;
 mod sqlite;
 
@@ -70,6 +72,7 @@ pub struct Connection {
 enum Inner {
     Sqlite(sqlite::Connection),
     Postgres(Box<postgres::Connection>),
+    Mysql(Box<mysql::Connection>),
 }
 
 /// Opens a connection. Makes a SQLite file that does not exist yet.
@@ -81,9 +84,7 @@ pub async fn connect(engine: Engine, dsn: &str) -> Result<Connection, Error> {
     let inner = match engine {
         Engine::Sqlite => Inner::Sqlite(sqlite::connect(dsn).await?),
         Engine::Postgres => Inner::Postgres(Box::new(postgres::connect(dsn).await?)),
-        Engine::Mariadb | Engine::Mysql => {
-            return Err(Error::InvalidDsn { engine, reason: "there is no adapter for it yet".to_owned() });
-        }
+        Engine::Mariadb | Engine::Mysql => Inner::Mysql(Box::new(mysql::connect(engine, dsn).await?)),
     };
     Ok(Connection { inner })
 }
@@ -98,6 +99,7 @@ impl Connection {
         match &self.inner {
             Inner::Sqlite(connection) => connection.execute(sql, values).await,
             Inner::Postgres(connection) => connection.execute(sql, values).await,
+            Inner::Mysql(connection) => connection.execute(sql, values).await,
         }
     }
 
@@ -110,6 +112,7 @@ impl Connection {
         match &self.inner {
             Inner::Sqlite(connection) => connection.query(sql, values).await,
             Inner::Postgres(connection) => connection.query(sql, values).await,
+            Inner::Mysql(connection) => connection.query(sql, values).await,
         }
     }
 
@@ -122,6 +125,7 @@ impl Connection {
         match &self.inner {
             Inner::Sqlite(connection) => connection.batch(sql).await,
             Inner::Postgres(connection) => connection.batch(sql).await,
+            Inner::Mysql(connection) => connection.batch(sql).await,
         }
     }
 
@@ -134,6 +138,7 @@ impl Connection {
         match &self.inner {
             Inner::Sqlite(connection) => connection.transaction(statements).await,
             Inner::Postgres(connection) => connection.transaction(statements).await,
+            Inner::Mysql(connection) => connection.transaction(statements).await,
         }
     }
 }

@@ -56,7 +56,7 @@ impl Stand {
         plain
             .batch(&format!(
                 "INSERT INTO users (id, name) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows})
-                 SELECT i, 'Name ' || i FROM n"
+                 SELECT i, concat('Name ', i) FROM n"
             ))
             .await
             .unwrap();

@@ -3,21 +3,36 @@
 use super::Stand;
 use lockstep_core::Engine;
 
-const BASE: &str = "
-    CREATE TABLE teams (id integer PRIMARY KEY, title text NOT NULL);
-    CREATE TABLE users (id integer PRIMARY KEY, name text NOT NULL, team integer REFERENCES teams (id), age integer);
-    CREATE INDEX users_by_name ON users (name);
-    CREATE VIEW adults AS SELECT id, name FROM users WHERE id >= 18;";
+fn base(engine: Engine) -> String {
+    let is_mysql = matches!(engine, Engine::Mariadb | Engine::Mysql);
+    let text = if is_mysql { "varchar(50)" } else { "text" };
+    // There a foreign key that stands with its column is read over.
+    let (column, table) = match is_mysql {
+        true => ("", ", CONSTRAINT users_of_team FOREIGN KEY (team) REFERENCES teams (id)"),
+        false => ("REFERENCES teams (id)", ""),
+    };
+    format!(
+        "CREATE TABLE teams (id integer PRIMARY KEY, title {text} NOT NULL);
+         CREATE TABLE users (id integer PRIMARY KEY, name {text} NOT NULL, team integer {column}, age integer {table});
+         CREATE INDEX users_by_name ON users (name);
+         CREATE VIEW adults AS SELECT id, name FROM users WHERE id >= 18;"
+    )
+}
 
 pub(crate) async fn equal_schemas_have_equal_fingerprints(stand: Stand) {
     let plain = stand.plain().await;
     let database = stand.database();
     // In one go.
+    let (text, only) = match stand.engine {
+        // Whole texts are no keys there, and parts of tables no indexes.
+        Engine::Mariadb | Engine::Mysql => ("varchar(50)", ""),
+        _ => ("text", "WHERE name <> ''"),
+    };
     plain
-        .batch(
-            "CREATE TABLE users (id integer PRIMARY KEY, name text NOT NULL DEFAULT 'x', email text, UNIQUE (email));
-             CREATE INDEX users_by_name ON users (name) WHERE name <> '';",
-        )
+        .batch(&format!(
+            "CREATE TABLE users (id integer PRIMARY KEY, name {text} NOT NULL DEFAULT 'x', email {text}, UNIQUE (email));
+             CREATE INDEX users_by_name ON users (name) {only};",
+        ))
         .await
         .unwrap();
     let whole = database.schema().await.unwrap();
@@ -35,14 +50,21 @@ pub(crate) async fn equal_schemas_have_equal_fingerprints(stand: Stand) {
              alter table people rename to users; alter index people_pkey rename to users_pkey;
              alter table users add unique (email);"
         }
-        other => unreachable!("no stand of {other} yet"),
+        Engine::Mariadb | Engine::Mysql => {
+            "create table people(`id` int /* the key */ primary key, email2 text, name varchar(9)) default charset=latin1;
+             alter table people drop column email2, convert to character set utf8mb4;
+             alter table people modify name VARCHAR(50) not null; alter table people alter name set default 'x';
+             alter table people add email varchar(50) null default null; rename table people to users;
+             alter table users add unique (email);"
+        }
     };
     plain.batch(steps).await.unwrap();
     plain
-        .batch(
+        .batch(&format!(
             "insert into users (id) values (1); alter table users add column tmp integer;
-             create index users_by_name on users(NAME)   where name<>''; alter table users drop column tmp;",
-        )
+             create index users_by_name on users(NAME)   {}; alter table users drop column tmp;",
+            only.to_lowercase()
+        ))
         .await
         .unwrap();
     let pieces = database.schema().await.unwrap();
@@ -57,22 +79,23 @@ fn changes(engine: Engine) -> Vec<(&'static str, &'static str)> {
         ("ALTER TABLE users ADD COLUMN email text", "email"),
         ("ALTER TABLE users ADD COLUMN points integer NOT NULL DEFAULT 0", "points"),
         ("ALTER TABLE users RENAME COLUMN age TO years", "years"),
-        ("ALTER TABLE teams RENAME TO groups", "groups"),
+        ("ALTER TABLE teams RENAME TO crews", "crews"),
         ("CREATE INDEX users_by_age ON users (age)", "users_by_age"),
-        ("CREATE INDEX users_by_part ON users (age) WHERE age > 3", "users_by_part"),
-        ("DROP INDEX users_by_name", "users_by_name"),
         ("DROP VIEW adults", "adults"),
         ("CREATE VIEW all_users AS SELECT * FROM users", "all_users"),
     ];
     changes.extend(match engine {
         Engine::Sqlite => SQLITE_CHANGES,
         Engine::Postgres => POSTGRES_CHANGES,
-        other => unreachable!("no stand of {other} yet"),
+        Engine::Mariadb => MARIADB_CHANGES,
+        Engine::Mysql => unreachable!("there are no local servers of MySQL"),
     });
     changes
 }
 
 const SQLITE_CHANGES: &[(&str, &str)] = &[
+    ("CREATE INDEX users_by_part ON users (age) WHERE age > 3", "users_by_part"),
+    ("DROP INDEX users_by_name", "users_by_name"),
     ("CREATE TRIGGER keep AFTER UPDATE ON users BEGIN SELECT 1; END", "keep"),
     ("CREATE TRIGGER into_view INSTEAD OF INSERT ON adults BEGIN SELECT 1; END", "into_view"),
     ("CREATE TABLE checked (a integer CHECK (a > 1))", "a > 1"),
@@ -87,6 +110,8 @@ const SQLITE_CHANGES: &[(&str, &str)] = &[
 ];
 
 const POSTGRES_CHANGES: &[(&str, &str)] = &[
+    ("CREATE INDEX users_by_part ON users (age) WHERE age > 3", "users_by_part"),
+    ("DROP INDEX users_by_name", "users_by_name"),
     ("ALTER TABLE users ALTER COLUMN age TYPE bigint", "bigint"),
     ("ALTER TABLE users ALTER COLUMN age SET NOT NULL", "not null"),
     ("ALTER TABLE users ALTER COLUMN name DROP NOT NULL", "name"),
@@ -118,20 +143,59 @@ const POSTGRES_CHANGES: &[(&str, &str)] = &[
     ("CREATE RULE nothing AS ON DELETE TO users DO INSTEAD NOTHING", "nothing"),
 ];
 
+const MARIADB_CHANGES: &[(&str, &str)] = &[
+    ("DROP INDEX users_by_name ON users", "users_by_name"),
+    ("CREATE INDEX users_by_start ON users (name(10), age DESC)", "(`name`(10), `age` DESC)"),
+    ("CREATE UNIQUE INDEX one_name ON users (name(20))", "UNIQUE KEY `one_name`"),
+    ("CREATE FULLTEXT INDEX words ON users (name)", "FULLTEXT KEY `words`"),
+    ("ALTER TABLE users ALTER INDEX users_by_name IGNORED", "IGNORED"),
+    ("ALTER TABLE users MODIFY age bigint", "bigint"),
+    ("ALTER TABLE users MODIFY age integer unsigned", "unsigned"),
+    ("ALTER TABLE users MODIFY age integer NOT NULL", "not null"),
+    ("ALTER TABLE users ALTER age SET DEFAULT 7", "default 7"),
+    ("ALTER TABLE users ALTER name SET DEFAULT 'it''s'", "default 'it''s'"),
+    ("ALTER TABLE users MODIFY name varchar(50) COLLATE utf8mb4_bin NOT NULL", "collate utf8mb4_bin"),
+    ("ALTER TABLE users MODIFY name varchar(50) CHARACTER SET latin1 NOT NULL", "collate latin1_swedish_ci"),
+    ("ALTER TABLE users ADD changed timestamp NULL ON UPDATE current_timestamp", "on update current_timestamp()"),
+    ("ALTER TABLE users ADD twice bigint AS (age * 2) STORED", "generated `age` * 2 stored"),
+    ("ALTER TABLE users ADD twice bigint AS (age * 2) VIRTUAL", "virtual"),
+    ("ALTER TABLE users MODIFY age integer INVISIBLE", "invisible"),
+    ("ALTER TABLE users DROP FOREIGN KEY users_of_team, DROP INDEX users_of_team", "users_of_team"),
+    ("ALTER TABLE users ADD CONSTRAINT grown CHECK (age > 1)", "CHECK (`age` > 1)"),
+    ("ALTER TABLE users ADD points integer CHECK (points > 1)", "check (`points` > 1)"),
+    ("ALTER TABLE users DROP PRIMARY KEY", "PRIMARY"),
+    ("CREATE TABLE counted (a integer AUTO_INCREMENT PRIMARY KEY)", "auto_increment"),
+    (
+        "CREATE TABLE child (a integer, FOREIGN KEY (a) REFERENCES teams (id) ON DELETE CASCADE)",
+        "on delete cascade",
+    ),
+    ("ALTER TABLE users COLLATE utf8mb4_bin", "collation utf8mb4_bin"),
+    ("CREATE TABLE fast (a integer) ENGINE = Aria", "engine Aria"),
+    ("ALTER TABLE users ROW_FORMAT = COMPACT", "row_format=COMPACT"),
+    ("CREATE TABLE ranges (a integer) PARTITION BY HASH (a) PARTITIONS 3", "partition by hash"),
+    ("CREATE TABLE kept (a integer) WITH SYSTEM VERSIONING", "versioning system"),
+    ("CREATE TRIGGER keep BEFORE INSERT ON users FOR EACH ROW SET new.age = 1", "BEFORE INSERT FOR EACH ROW SET"),
+    ("CREATE FUNCTION one() RETURNS integer RETURN 1", "function one"),
+    ("CREATE PROCEDURE nothing() BEGIN SELECT 1; SELECT 2; END", "procedure nothing"),
+    ("CREATE SEQUENCE numbers INCREMENT BY 5", "sequence numbers"),
+    ("CREATE EVENT nightly ON SCHEDULE EVERY 1 DAY DO DELETE FROM users", "event nightly"),
+    ("CREATE OR REPLACE SQL SECURITY INVOKER VIEW adults AS SELECT id FROM users", "SQL SECURITY INVOKER"),
+];
+
 pub(crate) async fn every_kind_of_change_shows(stand: Stand) {
     let plain = stand.plain().await;
     let database = stand.database();
-    plain.batch(BASE).await.unwrap();
-    let base = database.schema().await.unwrap();
+    plain.batch(&base(stand.engine)).await.unwrap();
+    let before = database.schema().await.unwrap();
     for (change, name) in changes(stand.engine) {
         plain.batch(change).await.unwrap_or_else(|error| panic!("{change}: {error}"));
         let changed = database.schema().await.unwrap();
-        assert_ne!(changed.fingerprint(), base.fingerprint(), "{change}");
-        let difference = changed.diff(&base).join("\n");
+        assert_ne!(changed.fingerprint(), before.fingerprint(), "{change}");
+        let difference = changed.diff(&before).join("\n");
         assert!(difference.to_lowercase().contains(&name.to_lowercase()), "{change}: {difference}");
         wipe(&plain, stand.engine).await;
-        plain.batch(BASE).await.unwrap();
-        assert_eq!(database.schema().await.unwrap().diff(&base), Vec::<String>::new(), "{change}");
+        plain.batch(&base(stand.engine)).await.unwrap();
+        assert_eq!(database.schema().await.unwrap().diff(&before), Vec::<String>::new(), "{change}");
     }
 }
 
@@ -139,6 +203,14 @@ async fn wipe(plain: &lockstep_database::plain::Connection, engine: Engine) {
     if engine == Engine::Postgres {
         let all = "DROP SCHEMA public CASCADE; CREATE SCHEMA public; DROP SCHEMA IF EXISTS side";
         return plain.batch(all).await.unwrap();
+    }
+    if engine == Engine::Mariadb {
+        let name = plain.query("SELECT DATABASE()", &[]).await.unwrap().remove(0).remove(0);
+        let name = name.as_text().unwrap();
+        return plain
+            .batch(&format!("DROP DATABASE `{name}`; CREATE DATABASE `{name}`; USE `{name}`"))
+            .await
+            .unwrap();
     }
     plain.batch("PRAGMA foreign_keys = off").await.unwrap();
     for kind in ["view", "table"] {
@@ -153,7 +225,7 @@ async fn wipe(plain: &lockstep_database::plain::Connection, engine: Engine) {
 
 pub(crate) async fn lockstep_itself_does_not_show(stand: Stand) {
     let plain = stand.plain().await;
-    plain.batch(BASE).await.unwrap();
+    plain.batch(&base(stand.engine)).await.unwrap();
     let before = stand.database().schema().await.unwrap();
     let database = stand.claimed().await;
     assert_eq!(database.schema().await.unwrap(), before);
@@ -163,18 +235,18 @@ pub(crate) async fn lockstep_itself_does_not_show(stand: Stand) {
 pub(crate) async fn sizes_are_told_without_counting(stand: Stand) {
     const ROWS: u32 = 500;
     let plain = stand.users(ROWS).await;
-    plain.batch("CREATE TABLE \"no \"\"rows\" (id integer PRIMARY KEY)").await.unwrap();
-    let database = stand.claimed().await;
-    let (users, empty) = match stand.engine {
-        Engine::Sqlite => ("users", "no \"rows"),
-        Engine::Postgres => ("public.users", "public.\"no \"\"rows\""),
-        other => unreachable!("no stand of {other} yet"),
+    let (users, empty, quoted) = match stand.engine {
+        Engine::Sqlite => ("users", "no \"rows", "\"no \"\"rows\""),
+        Engine::Postgres => ("public.users", "public.\"no \"\"rows\"", "\"no \"\"rows\""),
+        Engine::Mariadb | Engine::Mysql => ("users", "no `rows", "`no ``rows`"),
     };
+    plain.batch(&format!("CREATE TABLE {quoted} (id integer PRIMARY KEY)")).await.unwrap();
+    let database = stand.claimed().await;
     // Nobody has counted yet: a table that is not empty must not look so.
     let sizes = database.sizes().await.unwrap();
     assert!(sizes.tables[users].rows >= 1, "{sizes:?}");
     assert_eq!(sizes.tables[empty].rows, 0, "{sizes:?}");
-    plain.batch("ANALYZE").await.unwrap();
+    plain.batch(if stand.engine == Engine::Mariadb { "ANALYZE TABLE users" } else { "ANALYZE" }).await.unwrap();
     let sizes = database.sizes().await.unwrap();
     assert_eq!(sizes.tables[users].rows, u64::from(ROWS), "{sizes:?}");
     assert_eq!(sizes.tables.len(), 2, "neither Lockstep's own nor the engine's: {sizes:?}");
