@@ -3,7 +3,7 @@
 //! A golden has the schema and rows that are there before, a line `-- change`, and the change. Where directives give the change
 //! another meaning than its plain statements have, a line `-- plain` and the statements that mean the same follow. A line
 //! `-- differs: TEXT` says that a difference between the two schemas that contains TEXT is known; the comment lines after it say
-//! why.
+//! why. Lines `-- rows: TABLE NUMBER` say how many rows a table is believed to have.
 
 use crate::golden_locks;
 use anyhow::{Context as _, Result, bail, ensure};
@@ -12,6 +12,7 @@ use lockstep_core::{Engine, Fence, Schema, Version};
 use lockstep_database::local_server::{LocalServer, Settings};
 use lockstep_database::plain::{self, Connection, Value};
 use lockstep_database::{Database, Job, Kind, Limits, Owner, Patience, Progress};
+use lockstep_planner::catalog::Size;
 use lockstep_planner::{Catalog, Plan, Target, name, plan, replay, script};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -97,6 +98,8 @@ pub struct Golden {
     pub(crate) change: String,
     pub(crate) plain: Option<String>,
     differs: Vec<String>,
+    /// What the plan believes of the size of tables.
+    pub(crate) sizes: BTreeMap<String, Size>,
 }
 
 impl Golden {
@@ -129,7 +132,14 @@ impl Golden {
         };
         let differs =
             text.lines().filter_map(|line| line.strip_prefix("-- differs: ")).map(str::to_owned).collect();
-        Ok(Self { name, before: before.to_owned(), change: change.to_owned(), plain, differs })
+        Ok(Self {
+            name,
+            before: before.to_owned(),
+            change: change.to_owned(),
+            plain,
+            differs,
+            sizes: sizes(&text),
+        })
     }
 
     /// One golden.
@@ -153,7 +163,7 @@ impl Golden {
         let stand = ground.stand(database).await?;
         run_script(&stand.connection, stand.engine, &self.before).await.context("the part before the change")?;
         stand.claim().await?;
-        let mut catalog = Catalog::of(stand.look().await?.0, BTreeMap::new());
+        let mut catalog = Catalog::of(stand.look().await?.0, self.sizes.clone());
         let plan = self.plan(ground.target, &mut catalog)?;
         Ok((stand, plan))
     }
@@ -179,7 +189,7 @@ impl Golden {
     /// What did not hold.
     pub async fn run(&self, ground: &Ground) -> Result<()> {
         let target = ground.target;
-        let mut catalog = Catalog::of(Schema::default(), BTreeMap::new());
+        let mut catalog = Catalog::of(Schema::default(), self.sizes.clone());
         replay(target, "before.sql", &self.before, &mut catalog)?;
         let by_text = self.plan(target, &mut catalog);
 
@@ -188,7 +198,7 @@ impl Golden {
         stand.claim().await?;
         let before = stand.look().await?;
 
-        let by_look = self.plan(target, &mut Catalog::of(before.0.clone(), BTreeMap::new()));
+        let by_look = self.plan(target, &mut Catalog::of(before.0.clone(), self.sizes.clone()));
         let plan = match (by_text, by_look) {
             (Ok(by_text), Ok(by_look)) => {
                 same_steps(&by_text, &by_look)?;
@@ -238,6 +248,15 @@ impl Golden {
         ensure!(stale.is_none(), "this difference is not there: {stale:?}");
         Ok(())
     }
+}
+
+/// What the lines `-- rows: TABLE NUMBER` say.
+fn sizes(text: &str) -> BTreeMap<String, Size> {
+    let size = |line: &str| {
+        let (table, rows) = line.strip_prefix("-- rows: ")?.rsplit_once(' ')?;
+        Some((table.to_owned(), Size { rows: rows.parse().ok()?, bytes: None }))
+    };
+    text.lines().filter_map(size).collect()
 }
 
 /// Texts that the server prints in its own way may differ; what is done, and in which order, may not.

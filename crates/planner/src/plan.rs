@@ -310,7 +310,8 @@ fn merge(before: &mut Draft, after: Draft) {
     if step.name != into.name && into.phase != Phase::SwitchWrites && into.phase != Phase::SwitchReads {
         into.name = format!("{}, {}", into.name, step.name);
     }
-    into.preconditions.extend(step.preconditions);
+    let more = step.preconditions.into_iter().filter(|one| !into.preconditions.contains(one)).collect::<Vec<_>>();
+    into.preconditions.extend(more);
     into.targets.extend(step.targets);
     into.targets.sort();
     into.targets.dedup();

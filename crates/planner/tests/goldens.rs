@@ -1,8 +1,11 @@
-//! Each file in `goldens/<engine>/` has a schema, a line `-- change`, and a change; beside it lies the plan of the change.
+//! Each file in `goldens/<engine>/` has a schema, a line `-- change`, and a change; beside it lies the plan of the change. Lines
+//! `-- rows: TABLE NUMBER` say how many rows a table is believed to have.
 //! `lockstep-tests` runs every one of these plans on the real engine.
 
 use lockstep_core::Engine;
+use lockstep_planner::catalog::Size;
 use lockstep_planner::{Catalog, Plan, Target, plan, replay};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -26,16 +29,26 @@ fn check(engine: Engine, version: u32) {
     }
 }
 
-fn shown(target: Target, stem: &str, text: &str) -> String {
-    let (before, change) = text.split_once(SEPARATOR).unwrap_or_else(|| panic!("{stem}: no line `-- change`"));
+fn shown(target: Target, stem: &str, text_of_golden: &str) -> String {
+    let (before, change) =
+        text_of_golden.split_once(SEPARATOR).unwrap_or_else(|| panic!("{stem}: no line `-- change`"));
     // What the change means, in plain statements, is for the run on the engine.
     let change = change.split_once("\n-- plain\n").map_or(change, |(change, _)| change);
-    let mut catalog = Catalog::of(Default::default(), Default::default());
+    let mut catalog = Catalog::of(Default::default(), sizes(text_of_golden));
     replay(target, "before.sql", before, &mut catalog).unwrap_or_else(|error| panic!("{stem}: {error}"));
     match plan(target, "change.sql", stem, change, &mut catalog) {
         Ok(plan) => text_of(&plan),
         Err(error) => format!("refused: {error}"),
     }
+}
+
+/// What the lines `-- rows: TABLE NUMBER` say.
+fn sizes(text: &str) -> BTreeMap<String, Size> {
+    let size = |line: &str| {
+        let (table, rows) = line.strip_prefix("-- rows: ")?.rsplit_once(' ')?;
+        Some((table.to_owned(), Size { rows: rows.parse().ok()?, bytes: None }))
+    };
+    text.lines().filter_map(size).collect()
 }
 
 fn text_of(plan: &Plan) -> String {

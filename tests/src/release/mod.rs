@@ -14,7 +14,6 @@ use lockstep_core::step::{Action, ClientRequirement, Phase};
 use lockstep_core::{Engine, Schema};
 use lockstep_database::plain;
 use lockstep_planner::{Catalog, Plan, Target};
-use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use work::{Model, Random, Release};
 
@@ -54,7 +53,7 @@ impl Scene {
         let mut stand = ground.stand(&format!("{}_plain_{seed}", golden.name)).await?;
         run_script(&stand.connection, target.engine, &golden.before).await?;
         let before = stand.look().await?.0;
-        let mut catalog = Catalog::of(before.clone(), BTreeMap::new());
+        let mut catalog = Catalog::of(before.clone(), golden.sizes.clone());
         let Ok(mut plan) = golden.plan(target, &mut catalog) else { return Ok(None) };
         run_script(&stand.connection, target.engine, golden.plain.as_deref().unwrap_or(&golden.change)).await?;
         let after = stand.look().await?.0;

@@ -6,6 +6,7 @@ use super::Error;
 use super::cut::Piece;
 use lockstep_core::Engine;
 use serde::Serialize;
+use std::collections::BTreeSet;
 
 /// A statement that is not run, and why that is right.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -54,18 +55,18 @@ const WITHOUT_BEARING: [(&str, &[&str]); 14] = [
 ///
 /// # Errors
 ///
-/// A transaction that is not around the whole file; a setting on which the statements after it could depend; a directive above
+/// A transaction that is not ended, or given up; a setting on which the statements after it could depend; a directive above
 /// something that is not run.
 pub(super) fn leave_out<'a>(
     engine: Engine,
     pieces: Vec<Piece<'a>>,
 ) -> Result<(Vec<Piece<'a>>, Vec<LeftOut>), Error> {
-    let wrapping = wrapping(&pieces)?;
+    let own = transactions(&pieces)?;
     let (mut kept, mut left_out) = (Vec::with_capacity(pieces.len()), Vec::new());
     for (index, piece) in pieces.into_iter().enumerate() {
-        let why = match wrapping {
-            Some((begin, commit)) if index == begin || index == commit => Some(OWN_TRANSACTION),
-            _ => setting_without_bearing(engine, &piece)?,
+        let why = match own.contains(&index) {
+            true => Some(OWN_TRANSACTION),
+            false => setting_without_bearing(engine, &piece)?,
         };
         let Some(why) = why else {
             kept.push(piece);
@@ -80,30 +81,28 @@ pub(super) fn leave_out<'a>(
     Ok((kept, left_out))
 }
 
-/// Where the transaction begins and ends that is around all that the file does.
-fn wrapping(pieces: &[Piece<'_>]) -> Result<Option<(usize, usize)>, Error> {
+/// Where transactions begin and end. They do not nest, each is ended, and none is given up.
+fn transactions(pieces: &[Piece<'_>]) -> Result<BTreeSet<usize>, Error> {
     let controls: Vec<usize> =
         (0..pieces.len()).filter(|index| controls_transaction(&words(&pieces[*index]))).collect();
-    let Some(&first) = controls.first() else { return Ok(None) };
-    let are_settings = |pieces: &[Piece<'_>]| pieces.iter().all(|piece| is_setting(&words(piece)));
-    let last = controls[controls.len() - 1];
-    let is_around = controls.len() == 2
-        && begins(&words(&pieces[first]))
-        && commits(&words(&pieces[last]))
-        && are_settings(&pieces[..first])
-        && are_settings(&pieces[last + 1..]);
-    if is_around {
-        return Ok(Some((first, last)));
+    let stray = |at: usize| {
+        let problem = format!(
+            "`{}` does not go with transactions that are begun and committed one after the other, which is all that can be left \
+             out: {OWN_TRANSACTION}. Take it out, or make a file of each part",
+            pieces[at].sql.split_whitespace().collect::<Vec<_>>().join(" ")
+        );
+        Err(Error { line: pieces[at].line, problem })
+    };
+    for pair in controls.chunks(2) {
+        match *pair {
+            [begin, commit] if begins(&words(&pieces[begin])) && commits(&words(&pieces[commit])) => {}
+            // The one to look at: what comes second, when the first begins a transaction.
+            [begin, other] if begins(&words(&pieces[begin])) => return stray(other),
+            [first, ..] => return stray(first),
+            [] => {}
+        }
     }
-    // The one to look at: what comes second when the first begins the file.
-    let begins_file = begins(&words(&pieces[first])) && are_settings(&pieces[..first]) && controls.len() > 1;
-    let at = if begins_file && !commits(&words(&pieces[controls[1]])) { controls[1] } else { first };
-    let problem = format!(
-        "`{}` does not go with one transaction around the whole file, which is all that can be left out: {OWN_TRANSACTION}. Take \
-         it out, or make a file of each part",
-        pieces[at].sql.split_whitespace().collect::<Vec<_>>().join(" ")
-    );
-    Err(Error { line: pieces[at].line, problem })
+    Ok(controls.into_iter().collect())
 }
 
 /// The first words, in lower case.
@@ -206,10 +205,11 @@ mod tests {
     }
 
     #[test]
-    fn a_transaction_around_the_whole_file_is_left_out() {
+    fn transactions_are_left_out() {
         for engine in [Engine::Postgres, Engine::Sqlite] {
             check(engine, "BEGIN; a; b; COMMIT;", "a; b | BEGIN; COMMIT");
             check(engine, "begin transaction; a; end transaction", "a | begin transaction; end transaction");
+            check(engine, "a; BEGIN; b; COMMIT; BEGIN; c; COMMIT; d", "a; b; c; d | BEGIN; COMMIT; BEGIN; COMMIT");
             check(engine, "-- remark\nBEGIN;\na;\nCOMMIT;\n-- end", "a | BEGIN; COMMIT");
         }
         check(Engine::Postgres, "start transaction isolation level serializable; a; commit work", "a | start");
@@ -228,13 +228,12 @@ mod tests {
     #[test]
     fn any_other_transaction_is_refused_where_it_stands() {
         for (text, expected) in [
-            ("a;\nBEGIN;\nb;\nCOMMIT", "line 2: `BEGIN` does not go with"),
-            ("BEGIN;\na;\nCOMMIT;\nb", "line 1: `BEGIN` does not go with"),
+            ("BEGIN;\na;\nBEGIN;\nb;\nCOMMIT", "line 3: `BEGIN` does not go with"),
+            ("BEGIN;\na;\nCOMMIT;\nb;\nCOMMIT", "line 5: `COMMIT` does not go with"),
             ("BEGIN;\na", "line 1: `BEGIN` does not go with"),
             ("a;\nCOMMIT", "line 2: `COMMIT` does not go with"),
             ("BEGIN;\na;\nSAVEPOINT x;\nb;\nCOMMIT", "line 3: `SAVEPOINT x` does not go with"),
             ("BEGIN;\na;\nROLLBACK", "line 3: `ROLLBACK` does not go with"),
-            ("BEGIN; a; COMMIT; BEGIN; b; COMMIT", "line 1: `BEGIN` does not go with"),
             ("a; COMMIT PREPARED 'x'", "line 1: `COMMIT PREPARED 'x'` does not go with"),
         ] {
             check(Engine::Postgres, text, expected);

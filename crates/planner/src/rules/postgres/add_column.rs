@@ -3,10 +3,10 @@
 use super::column::New;
 use super::fill::{self, Fill};
 use super::lock::{self, ACCESS_EXCLUSIVE, Locks};
+use super::rename_column::switch;
 use super::table_name::Name;
-use super::{Found, Planned, Rule, add_constraint, column, create_table, not_null, on, q, volatility};
+use super::{Found, Planned, Rule, add_constraint, column, create_table, identity, not_null, on, q, volatility};
 use crate::draft::{Draft, Drafts};
-use crate::name;
 use crate::plan::Refusal;
 use lockstep_core::step::{Action, Phase};
 use sqlparser::ast::{ColumnDef, TableConstraint};
@@ -27,10 +27,7 @@ pub(super) fn plan(rule: &mut Rule<'_>, found: &Found, written: &ColumnDef, if_n
     if found.is_new {
         return at_once(rule, found, &new, written);
     }
-    if new.identity.is_some() || new.generated.as_ref().is_some_and(|(_, stored)| *stored) {
-        return Err(rewriting(&shown, &new));
-    }
-    let mut steps = if new.is_serial { numbered(rule, found, &new)? } else { base(rule, found, &new)? };
+    let mut steps = pieces(rule, found, &new)?;
     let plain = New { constraints: Vec::new(), ..new.clone() };
     let mut table = found.table.clone();
     column::put(rule.catalog, &found.name, &mut table, &plain)?;
@@ -43,6 +40,46 @@ pub(super) fn plan(rule: &mut Rule<'_>, found: &Found, written: &ColumnDef, if_n
         steps.extend(add_constraint::steps(rule, &now, constraint, Some(&new.name))?.steps);
     }
     Ok(Drafts { as_written, ..on(&found.name, steps) })
+}
+
+/// Everything but the constraints beside it.
+fn pieces(rule: &Rule<'_>, found: &Found, new: &New) -> Result<Vec<Draft>, Refusal> {
+    let is_stored = new.generated.as_ref().is_some_and(|(_, stored)| *stored);
+    let is_numbered = new.has_sequence();
+    let default = new.default.as_ref().filter(|_| rule.statement.backfill_of(&new.name).is_none());
+    let is_volatile = default.is_some_and(|default| !volatility::is_stable(default));
+    if rule.is_empty_here(found) && (is_stored || (found.key().is_none() && (is_numbered || is_volatile))) {
+        return Ok(vec![while_empty(found, new)]);
+    }
+    match &new.identity {
+        _ if is_stored => Err(rewriting(&column::shown(&found.name, &new.name))),
+        Some(identity) => identity::steps(rule, found, new, identity),
+        None if new.is_serial => numbered(rule, found, new),
+        None => base(rule, found, new),
+    }
+}
+
+/// What would write the whole table anew writes nothing when there is no row.
+fn while_empty(found: &Found, new: &New) -> Draft {
+    let mut statements = Vec::new();
+    let mut rest = new.default_sql().map(|default| format!(" DEFAULT {default}")).unwrap_or_default();
+    if new.is_serial {
+        let (create, next, own) = column::numbers(&column::sequence_of(&found.name, &new.name), found, new, "");
+        statements.push(create);
+        rest = format!(" DEFAULT {next} NOT NULL");
+        statements.extend([add(found, new, &rest), own]);
+    } else {
+        if let Some(identity) = &new.identity {
+            rest = format!(" {}", identity.sql());
+        } else if new.not_null {
+            rest.push_str(" NOT NULL");
+        }
+        statements.push(add(found, new, &rest));
+    }
+    let (name, query) = found.without_rows();
+    expand(found, new, statements)
+        .only_if(&name, query)
+        .why("It would write the whole table anew, and is done only where the table is empty: then there is nothing to write.")
 }
 
 /// Nobody uses the table: the statement is run just so.
@@ -75,11 +112,20 @@ fn drop(found: &Found, new: &New) -> String {
 /// The column, its values and its NOT NULL.
 fn base(rule: &Rule<'_>, found: &Found, new: &New) -> Result<Vec<Draft>, Refusal> {
     let directive = rule.statement.backfill_of(&new.name);
-    let default = new.default_sql().filter(|default| !default.eq_ignore_ascii_case("null"));
+    // NULL is noted as a default only where it is coerced to a length or the like.
+    let is_none = |default: &String| default.eq_ignore_ascii_case("null") && !new.data_type.contains('(');
+    let default = new.default_sql().filter(|default| !is_none(default));
     let rows = rule.rows(&found.name);
     let is_instant = default.is_none() || new.default.as_ref().is_some_and(volatility::is_stable);
     let mut steps = Vec::new();
     match (default, directive) {
+        (None, None) if new.not_null && rule.is_empty_here(found) => {
+            steps.push(expand(found, new, vec![add(found, new, "")]).why(
+                "The server notes the column in its catalog only. The table is empty here: no row needs a value yet.",
+            ));
+            steps.push(written(found, new));
+            steps.push(not_null::step(&found.name, &new.name, rows));
+        }
         (None, None) if new.not_null => return Err(needs_values(found, new)),
         (default, None) if is_instant => {
             let not_null = if new.not_null { " NOT NULL" } else { "" };
@@ -109,16 +155,7 @@ fn base(rule: &Rule<'_>, found: &Found, new: &New) -> Result<Vec<Draft>, Refusal
                 let filled = Fill { column: &new.name, expression, revert: Some(Action::Nothing) };
                 steps.extend(fill::steps(rule, found, &filled)?);
             } else {
-                steps.push(
-                    Draft::new(
-                        &format!("write {}", column::shown(&found.name, &new.name)),
-                        Phase::SwitchWrites,
-                        Action::Nothing,
-                        Some(Action::Nothing),
-                    )
-                    .requires_understanding()
-                    .why("Rows that are written without the column from here on would stay without a value."),
-                );
+                steps.push(written(found, new));
                 steps.push(fill::backfill(found, &new.name, expression, rows)?);
             }
         }
@@ -127,16 +164,15 @@ fn base(rule: &Rule<'_>, found: &Found, new: &New) -> Result<Vec<Draft>, Refusal
     Ok(steps)
 }
 
+fn written(found: &Found, new: &New) -> Draft {
+    switch(Phase::SwitchWrites, &format!("write {}", column::shown(&found.name, &new.name)))
+        .why("Rows that are written without the column from here on would stay without a value.")
+}
+
 /// `serial`, piece by piece: the sequence, the column, numbers for new rows, numbers for the rows that are there.
 fn numbered(rule: &Rule<'_>, found: &Found, new: &New) -> Result<Vec<Draft>, Refusal> {
-    let (table, sequence) = (found.name.sql(), column::sequence_of(&found.name, &new.name));
-    let next = format!("nextval('{}'::regclass)", sequence.sql().replace('\'', "''"));
-    let forward = vec![
-        format!("CREATE SEQUENCE {} AS {}", sequence.sql(), new.data_type),
-        add(found, new, ""),
-        format!("ALTER TABLE {table} ALTER COLUMN {} SET DEFAULT {next}", q(&new.name)),
-        format!("ALTER SEQUENCE {} OWNED BY {table}.{}", sequence.sql(), q(&new.name)),
-    ];
+    let sequence = column::sequence_of(&found.name, &new.name);
+    let (forward, next) = numbering(&sequence, found, new, "");
     let rows = rule.rows(&found.name);
     Ok(vec![
         expand(found, new, forward)
@@ -146,7 +182,14 @@ fn numbered(rule: &Rule<'_>, found: &Found, new: &New) -> Result<Vec<Draft>, Ref
     ])
 }
 
-fn expand(found: &Found, new: &New, forward: Vec<String>) -> Draft {
+/// The sequence, the column, and numbers for rows to come; and the expression that gives a number.
+pub(super) fn numbering(sequence: &Name, found: &Found, new: &New, options: &str) -> (Vec<String>, String) {
+    let (create, next, own) = column::numbers(sequence, found, new, options);
+    let set_default = format!("ALTER TABLE {} ALTER COLUMN {} SET DEFAULT {next}", found.name.sql(), q(&new.name));
+    (vec![create, add(found, new, ""), set_default, own], next)
+}
+
+pub(super) fn expand(found: &Found, new: &New, forward: Vec<String>) -> Draft {
     Draft::statements(&step_name(found, new), Phase::Expand, forward, Some(vec![drop(found, new)]))
         .holds(&found.name, ACCESS_EXCLUSIVE)
 }
@@ -154,7 +197,8 @@ fn expand(found: &Found, new: &New, forward: Vec<String>) -> Draft {
 fn add(found: &Found, new: &New, rest: &str) -> String {
     let collation = new.collation.as_ref().map(|collation| format!(" COLLATE {collation}")).unwrap_or_default();
     let generated = match &new.generated {
-        Some((expression, _)) => format!(" GENERATED ALWAYS AS ({expression}) VIRTUAL"),
+        Some((expression, true)) => format!(" GENERATED ALWAYS AS ({expression}) STORED"),
+        Some((expression, false)) => format!(" GENERATED ALWAYS AS ({expression}) VIRTUAL"),
         None => String::new(),
     };
     format!(
@@ -182,29 +226,20 @@ fn shown_name(column: &str) -> String {
     super::table_name::as_printed(column)
 }
 
-fn rewriting(shown: &str, new: &New) -> Refusal {
-    let (what, remedy) = match &new.generated {
-        Some(_) => (
-            "a stored generated column",
-            "add a plain column with `-- lockstep: backfill ...` and compute it in a trigger of your own"
-                .to_owned(),
+fn rewriting(shown: &str) -> Refusal {
+    Refusal::new(
+        format!(
+            "adding {shown} as a stored generated column writes the whole table anew while nobody can read it"
         ),
-        None => (
-            "a column that is numbered by a sequence",
-            format!(
-                "write `CREATE SEQUENCE`, `ADD COLUMN {} {} DEFAULT nextval(...)` and `ALTER SEQUENCE ... OWNED BY` instead",
-                name::quote(&new.name),
-                new.data_type
-            ),
-        ),
-    };
-    Refusal::new(format!("adding {shown} as {what} writes the whole table anew while nobody can read it"), remedy)
+        "add a plain column with `-- lockstep: backfill ...` and compute it in a trigger of your own",
+    )
 }
 
 /// What the statement would have cost as it stands; `None` when it is run just so.
 fn cost(rule: &Rule<'_>, found: &Found, new: &New) -> Option<crate::draft::Impact> {
     let rows = rule.rows(&found.name);
-    let is_volatile = new.is_serial || new.default.as_ref().is_some_and(|default| !volatility::is_stable(default));
+    let is_volatile =
+        new.has_sequence() || new.default.as_ref().is_some_and(|default| !volatility::is_stable(default));
     let builds_index = new
         .constraints
         .iter()

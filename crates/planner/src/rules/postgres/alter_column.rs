@@ -36,8 +36,7 @@ fn set_default(rule: &mut Rule<'_>, found: &Found, column: &str, value: Option<&
             "leave the statement out",
         ));
     }
-    let after = value.map(|value| types::printed_default(value, &known.data_type));
-    let after = after.filter(|after| !after.starts_with("NULL::"));
+    let after = value.and_then(|value| types::kept_default(value, &known.data_type));
     if let Some(mine) = rule.column_mut(&found.name, column) {
         mine.default = after;
     }

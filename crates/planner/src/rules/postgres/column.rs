@@ -3,7 +3,7 @@
 use super::constraint;
 use super::naming;
 use super::table_name::{Name, as_printed};
-use super::types;
+use super::{Found, q, types};
 use crate::catalog::Catalog;
 use crate::name;
 use crate::plan::Refusal;
@@ -32,8 +32,16 @@ pub(super) struct New {
 pub(super) struct Identity {
     pub(super) always: bool,
     /// What stands in brackets.
-    #[allow(dead_code, reason = "for the rules that come next")]
     pub(super) options: String,
+}
+
+impl Identity {
+    /// As a statement says it.
+    pub(super) fn sql(&self) -> String {
+        let kind = if self.always { "ALWAYS" } else { "BY DEFAULT" };
+        let options = if self.options.is_empty() { String::new() } else { format!(" ({})", self.options) };
+        format!("GENERATED {kind} AS IDENTITY{options}")
+    }
 }
 
 impl New {
@@ -46,7 +54,7 @@ impl New {
     pub(super) fn in_catalog(&self, table: &Name) -> Column {
         let serial =
             self.is_serial.then(|| format!("nextval('{}'::regclass)", sequence_of(table, &self.name).key()));
-        let default = self.default.as_ref().map(|default| types::printed_default(default, &self.data_type));
+        let default = self.default.as_ref().and_then(|default| types::kept_default(default, &self.data_type));
         let identity = self
             .identity
             .as_ref()
@@ -56,7 +64,7 @@ impl New {
             name: self.name.clone(),
             data_type: self.data_type.clone(),
             nullable: !(self.not_null || self.is_serial || self.identity.is_some()),
-            default: default.filter(|default| !default.starts_with("NULL::")).or(serial),
+            default: default.or(serial),
             generated: self.generated.as_ref().map(|(expression, stored)| {
                 format!("({expression}) {}", if *stored { "stored" } else { "virtual" })
             }),
@@ -143,6 +151,16 @@ pub(super) fn read(catalog: &Catalog, written: &ColumnDef) -> Result<New, Refusa
 /// The sequence that `serial` or an identity makes.
 pub(super) fn sequence_of(table: &Name, column: &str) -> Name {
     table.beside(&naming::choose(&table.name, column, "seq", |_| false))
+}
+
+/// What makes a sequence for a column, the expression that gives a number, and what gives the one to the other.
+pub(super) fn numbers(sequence: &Name, found: &Found, new: &New, options: &str) -> (String, String, String) {
+    let quoted = sequence.sql();
+    (
+        format!("CREATE SEQUENCE {quoted} AS {}{options}", new.data_type),
+        format!("nextval('{}'::regclass)", quoted.replace('\'', "''")),
+        format!("ALTER SEQUENCE {quoted} OWNED BY {}.{}", found.name.sql(), q(&new.name)),
+    )
 }
 
 /// A sequence as the catalog has it.

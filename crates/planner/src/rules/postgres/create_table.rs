@@ -135,3 +135,8 @@ fn foreign_tables(create: &mut CreateTable) -> Vec<&mut ObjectName> {
 pub(super) fn nothing(touches: &Name, hazard: String) -> Drafts {
     Drafts { hazards: vec![hazard], ..on(touches, Vec::new()) }
 }
+
+/// The same, for what belongs to no table.
+pub(super) fn nothing_at_all(hazard: String) -> Drafts {
+    Drafts { hazards: vec![hazard], ..Drafts::default() }
+}

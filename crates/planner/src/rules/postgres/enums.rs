@@ -1,11 +1,12 @@
 //! Types and domains.
 
+use super::dml;
 use super::object::{self, anywhere, expand};
 use super::table_name::Name;
 use super::{Planned, Rule, types};
 use crate::draft::{Draft, Drafts};
 use crate::plan::Refusal;
-use lockstep_core::step::{Action, Phase};
+use lockstep_core::step::Phase;
 use sqlparser::ast::{AlterType, AlterTypeOperation, CreateDomain, ObjectName, UserDefinedTypeRepresentation};
 
 pub(super) fn create(
@@ -64,7 +65,8 @@ pub(super) fn alter(rule: &mut Rule<'_>, alter: &AlterType) -> Planned {
             if labels == Some(true) && add.if_not_exists {
                 return object::nothing(format!("type {key} has {value} already: nothing is done"));
             }
-            let reverts = rule.revert_by_directive("the server cannot take a value out of an enum again")?;
+            // The server cannot take a value out of an enum again.
+            let reverts = rule.directed_revert();
             let sql = object::qualified(&rule.statement.sql, "TYPE", &alter.name, &name)?;
             if let Some(old) = old {
                 // Where it stands among the others does not matter to any rule.
@@ -72,7 +74,7 @@ pub(super) fn alter(rule: &mut Rule<'_>, alter: &AlterType) -> Planned {
             }
             let mut step = Draft::alone(&format!("value {value} of {key}"), Phase::Expand, sql, None)
                 .why("A value that nobody writes yet. It counts from its commit on, so it stands alone.");
-            step.step.revert = reverts.map(|statements| Action::Statements { statements, transactional: true });
+            step.step.revert = reverts.map(dml::together);
             Ok(anywhere(vec![step]))
         }
         AlterTypeOperation::RenameValue(rename) => Err(Refusal::new(

@@ -9,13 +9,16 @@ mod alter_type;
 mod column;
 mod constraint;
 mod create_table;
+mod delete;
 mod dml;
+mod do_block;
 mod drop_column;
 mod drop_constraint;
 mod drop_table;
 mod enums;
 mod fill;
 mod function;
+mod identity;
 mod index;
 mod lock;
 mod naming;
@@ -25,12 +28,14 @@ mod opaque;
 mod refused;
 mod rename_column;
 mod rename_table;
+mod reworded;
 mod rewrite;
 mod simple;
 mod sync;
 mod table_name;
 mod twin;
 mod types;
+mod update;
 mod view;
 mod volatility;
 mod widening;
@@ -42,6 +47,8 @@ use crate::plan::{Refusal, Target};
 use crate::script::{Kind, Statement};
 use lockstep_core::schema::{Column, ConstraintKind, Table};
 use sqlparser::ast;
+use sqlparser::dialect::PostgreSqlDialect;
+use sqlparser::parser::Parser;
 use table_name::Name;
 
 /// What a rule works with.
@@ -59,9 +66,28 @@ pub(super) fn plan(target: Target, statement: &Statement, catalog: &mut Catalog)
     let mut rule = Rule { target, statement, catalog };
     match &statement.kind {
         _ if statement.says(&crate::script::Directive::Opaque) => opaque::accepted(&rule),
-        Kind::Opaque(reason) => opaque::plan(&mut rule, reason),
+        Kind::Opaque(reason) => not_parsed(&mut rule, reason),
         Kind::Parsed(parsed) => parsed_statement(&mut rule, parsed),
     }
+}
+
+/// What the parser does not know, looked at more closely.
+fn not_parsed(rule: &mut Rule<'_>, reason: &str) -> Planned {
+    if let Some(parsed) = reworded::parse(&rule.statement.sql) {
+        return parsed_statement(rule, &parsed);
+    }
+    let before = rule.catalog.clone();
+    if let Some(planned) = do_block::plan(rule) {
+        return planned;
+    }
+    *rule.catalog = before;
+    opaque::plan(rule, reason)
+}
+
+/// The one statement that a text is.
+fn parsed(sql: &str) -> Option<ast::Statement> {
+    let statements = Parser::parse_sql(&PostgreSqlDialect {}, sql).ok()?;
+    <[ast::Statement; 1]>::try_from(statements).ok().map(|[statement]| statement)
 }
 
 fn parsed_statement(rule: &mut Rule<'_>, parsed: &ast::Statement) -> Planned {
@@ -70,8 +96,8 @@ fn parsed_statement(rule: &mut Rule<'_>, parsed: &ast::Statement) -> Planned {
         ast::Statement::AlterTable(alter) => alter_table::plan(rule, alter),
         ast::Statement::CreateIndex(create) => index::create(rule, create),
         ast::Statement::Insert(insert) => dml::insert(rule, insert),
-        ast::Statement::Update(update) => dml::update(rule, update),
-        ast::Statement::Delete(delete) => dml::delete(rule, delete),
+        ast::Statement::Update(changed) => update::plan(rule, changed),
+        ast::Statement::Delete(deleted) => delete::plan(rule, deleted),
         ast::Statement::Drop { object_type, if_exists, names, cascade, .. } => match object_type {
             ast::ObjectType::Table => drop_table::plan(rule, names, *if_exists, *cascade),
             ast::ObjectType::Index => index::drop(rule, names, *if_exists),
@@ -149,6 +175,11 @@ impl Found {
         primary(ConstraintKind::PrimaryKey).or_else(unique).map(|constraint| constraint.columns.clone())
     }
 
+    /// What proves that there is no row: a name, and the query that finds one.
+    fn without_rows(&self) -> (String, String) {
+        (format!("table {} is empty", self.name.key()), format!("SELECT * FROM {}", self.name.sql()))
+    }
+
     fn key_to_fill(&self) -> Result<Vec<String>, Refusal> {
         self.key().ok_or_else(|| {
             Refusal::new(
@@ -183,6 +214,11 @@ impl Rule<'_> {
                 "plan against a cluster, or put the CREATE TABLE into a file of the schema that is read before",
             )),
         }
+    }
+
+    /// True when the node that was looked at has no row in it. Others may have rows, and clients may write some.
+    fn is_empty_here(&self, found: &Found) -> bool {
+        self.rows(&found.name) == Some(0)
     }
 
     fn rows(&self, table: &Name) -> Option<u64> {

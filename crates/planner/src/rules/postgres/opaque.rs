@@ -3,7 +3,7 @@
 
 use super::lock::{Locks, SHARE_UPDATE_EXCLUSIVE};
 use super::table_name::{Name, quoted};
-use super::{Planned, Rule, index, object, on, refused, rename_table, view};
+use super::{Planned, Rule, index, object, on, refused, rename_table, simple, view};
 use crate::draft::{Draft, Drafts};
 use crate::name;
 use crate::plan::Refusal;
@@ -64,6 +64,9 @@ pub(super) fn plan(rule: &mut Rule<'_>, reason: &str) -> Planned {
             let found = rule.found_named(name.clone())?;
             return rename_table::plan(rule, &found, &Name::new(&schema, &name.name));
         }
+    }
+    if words.skip(&["COMMENT", "ON"]) {
+        return simple::remark(rule, None);
     }
     if words.skip(&["CREATE", "STATISTICS"]) {
         words.skip(&["IF", "NOT", "EXISTS"]);

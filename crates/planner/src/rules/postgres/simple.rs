@@ -2,6 +2,7 @@
 
 use super::lock::{ACCESS_EXCLUSIVE, Locks, SHARE_UPDATE_EXCLUSIVE};
 use super::object::{self, anywhere, expand};
+use super::opaque::Words;
 use super::table_name::{Name, as_printed};
 use super::{Planned, Rule, column, q, types};
 use crate::draft::{Draft, Drafts};
@@ -143,17 +144,23 @@ pub(super) fn drop_extension(rule: &mut Rule<'_>, dropped: &DropExtension) -> Pl
     Ok(all)
 }
 
-/// COMMENT ON: a remark for people. What it was before is not known, and nothing depends on it.
+/// COMMENT ON a table, or what the parser knows beside it.
 pub(super) fn comment(rule: &Rule<'_>, kind: CommentObject, on: &ObjectName) -> Planned {
-    let forward = vec![rule.statement.sql.clone()];
-    let mut step = Draft::statements("comment", Phase::Expand, forward, None)
-        .why("A remark for people: it changes nothing else.");
     let mut table = on.clone();
     if kind == CommentObject::Column {
         table.0.pop();
     }
-    if matches!(kind, CommentObject::Table | CommentObject::Column) {
-        step = step.holds(&Name::of(&table)?, SHARE_UPDATE_EXCLUSIVE);
+    let is_of_table = matches!(kind, CommentObject::Table | CommentObject::Column);
+    remark(rule, if is_of_table { Some(Name::of(&table)?) } else { None })
+}
+
+/// A remark for people. What it was before is not known, and nothing depends on it.
+pub(super) fn remark(rule: &Rule<'_>, table: Option<Name>) -> Planned {
+    let forward = vec![rule.statement.sql.clone()];
+    let mut step = Draft::statements("comment", Phase::Expand, forward, None)
+        .why("A remark for people: it changes nothing else.");
+    if let Some(table) = table {
+        step = step.holds(&table, SHARE_UPDATE_EXCLUSIVE);
     }
     let reverts = rule.statement.reverts();
     step.step.revert = Some(if reverts.is_empty() {
@@ -252,6 +259,10 @@ pub(super) fn rename_index(rule: &mut Rule<'_>, written: &ObjectName, operation:
             && Name::from_key(key).is_some_and(|name| name.schema == from.schema)
     });
     let touches = owner.as_ref().map(|(key, _)| (*key).clone());
+    let may_be_absent = Words::of(&rule.statement.sql).upper().starts_with("ALTER INDEX IF EXISTS ");
+    if owner.is_none() && may_be_absent && rule.catalog.is_complete {
+        return object::nothing(format!("there is no index {}: nothing is done", from.key()));
+    }
     if let Some((_, table)) = owner
         && let Some(mut index) = table.indexes.remove(&from.name)
     {

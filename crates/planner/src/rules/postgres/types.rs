@@ -99,7 +99,7 @@ pub(super) fn printed_default(expression: &Expr, data_type: &str) -> String {
                 format!("'{}'::{}", text.replace('\'', "''"), without_length(data_type))
             }
             Value::Boolean(value) => value.to_string(),
-            Value::Null => format!("NULL::{data_type}"),
+            Value::Null => format!("NULL::{}", without_modifiers(data_type)),
             other => other.to_string(),
         },
         Expr::UnaryOp { op: UnaryOperator::Minus, expr } if matches!(**expr, Expr::Value(_)) => {
@@ -107,6 +107,20 @@ pub(super) fn printed_default(expression: &Expr, data_type: &str) -> String {
         }
         Expr::Nested(inner) => printed_default(inner, data_type),
         other => other.to_string(),
+    }
+}
+
+/// A default in the catalog. NULL is none, unless it was coerced to a length or the like: then the server notes it.
+pub(super) fn kept_default(expression: &Expr, data_type: &str) -> Option<String> {
+    let printed = printed_default(expression, data_type);
+    (!printed.starts_with("NULL::") || data_type.contains('(')).then_some(printed)
+}
+
+fn without_modifiers(data_type: &str) -> String {
+    match data_type.split_once('(') {
+        Some(("character", _)) => "bpchar".to_owned(),
+        Some((head, rest)) => format!("{head}{}", rest.split_once(')').map_or("", |(_, tail)| tail)),
+        None => data_type.to_owned(),
     }
 }
 

@@ -1,4 +1,9 @@
 CREATE TABLE users (id bigint PRIMARY KEY, name text NOT NULL, mail varchar(100));
 INSERT INTO users (id, name, mail) VALUES (1, 'Ann', 'ann@example.org'), (2, 'Bob', NULL), (3, 'Cy', 'cy@example.org');
 -- change
-DO $$ BEGIN CREATE TABLE made (id int); END $$;
+DO $$
+DECLARE n bigint;
+BEGIN
+    SELECT count(*) INTO n FROM users;
+    IF n > 10 THEN DROP TABLE users; END IF;
+END $$;

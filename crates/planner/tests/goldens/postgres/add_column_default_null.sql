@@ -1,0 +1,5 @@
+CREATE TABLE users (id bigint PRIMARY KEY, name text NOT NULL, mail varchar(100));
+INSERT INTO users (id, name, mail) VALUES (1, 'Ann', 'ann@example.org'), (2, 'Bob', NULL), (3, 'Cy', 'cy@example.org');
+-- change
+ALTER TABLE users ADD COLUMN nick varchar(20) DEFAULT NULL, ADD COLUMN age integer DEFAULT NULL;
+ALTER TABLE users ALTER COLUMN mail SET DEFAULT NULL;

@@ -1,0 +1,10 @@
+CREATE TABLE users (id bigint PRIMARY KEY, name text NOT NULL, mail varchar(100));
+INSERT INTO users (id, name, mail) VALUES (1, 'Ann', 'ann@example.org'), (2, 'Bob', NULL), (3, 'Cy', 'cy@example.org');
+-- change
+BEGIN;
+CREATE TABLE a (id int PRIMARY KEY);
+COMMIT;
+CREATE TABLE b (id int PRIMARY KEY);
+BEGIN;
+ALTER TABLE users ADD COLUMN age int;
+COMMIT;
