@@ -84,6 +84,32 @@ async fn an_index_that_was_built_before_the_crash_is_not_built_again() {
 }
 
 #[tokio::test]
+async fn a_constraint_that_took_its_index_before_the_crash_is_not_made_again() {
+    let stand = stand().await;
+    let plain = stand.users(2).await;
+    plain.batch("CREATE UNIQUE INDEX names ON users (name)").await.unwrap();
+    let database = stand.claimed().await;
+    // The index keeps its name; then it takes the constraint's.
+    for (version, constraint) in [(1, "names"), (2, "users_name_key")] {
+        let take = format!("ALTER TABLE users ADD CONSTRAINT {constraint} UNIQUE USING INDEX names");
+        let job = forward(version, alone(&[&take]));
+        plain.batch("ALTER INDEX names RENAME TO gone").await.unwrap();
+        execute(&database, &job).await.unwrap_err();
+        plain.batch("ALTER INDEX gone RENAME TO names").await.unwrap();
+        plain.batch(&take).await.unwrap();
+        execute(&database, &job).await.unwrap();
+        let constraints = format!("SELECT count(*) FROM pg_constraint WHERE conname = '{constraint}'");
+        assert_eq!(one_integer(&plain, &constraints).await, 1);
+        plain
+            .batch(&format!(
+                "ALTER TABLE users DROP CONSTRAINT {constraint}; CREATE UNIQUE INDEX names ON users (name)"
+            ))
+            .await
+            .unwrap();
+    }
+}
+
+#[tokio::test]
 async fn an_index_that_never_came_to_be_is_reverted_in_one_transaction() {
     let stand = stand().await;
     let _plain = stand.users(1).await;

@@ -59,15 +59,43 @@ pub(super) fn concurrent_index(sql: &str) -> Option<ConcurrentIndex> {
     skip(&mut rest, &["unique"]);
     skip(&mut rest, &["index", "concurrently"]).then_some(())?;
     skip(&mut rest, &["if", "not", "exists"]);
-    let name = match rest.first()? {
-        Token::Word(word) if !word.eq_ignore_ascii_case("on") => word.to_lowercase(),
-        Token::Quoted(name) => name.clone(),
-        _ => return None,
-    };
+    let name = rest.first().filter(|token| !token.is_word("on")).and_then(name)?;
     rest = &rest[1..];
     skip(&mut rest, &["on"]).then_some(())?;
     skip(&mut rest, &["only"]);
     Some(ConcurrentIndex { name, table: qualified_name(rest) })
+}
+
+/// The constraint that an `ALTER TABLE ... ADD CONSTRAINT name ... USING INDEX` makes, and its table, as SQL.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct IndexConstraint {
+    pub(super) name: String,
+    pub(super) table: String,
+}
+
+/// Reads the statement. `None` for anything else.
+///
+/// Done once more, such a statement does not say that the constraint is there: the index has its name by now, or belongs to it.
+pub(super) fn index_constraint(sql: &str) -> Option<IndexConstraint> {
+    let tokens = statement::tokens(sql, Quoting::Standard);
+    let mut rest = tokens.as_slice();
+    skip(&mut rest, &["alter", "table"]).then_some(())?;
+    skip(&mut rest, &["if", "exists"]);
+    skip(&mut rest, &["only"]);
+    let table = qualified_name(rest);
+    let words = |at: usize, words: &[&str]| statement::begins(&rest[at..], words);
+    let add = (0..rest.len()).find(|at| words(*at, &["add", "constraint"]))?;
+    (add..rest.len()).find(|at| words(*at, &["using", "index"]))?;
+    Some(IndexConstraint { name: name(rest.get(add + 2)?)?, table })
+}
+
+/// A name as it is meant. `None` for what is no name.
+fn name(token: &Token) -> Option<String> {
+    match token {
+        Token::Word(word) => Some(word.to_lowercase()),
+        Token::Quoted(name) => Some(name.clone()),
+        _ => None,
+    }
 }
 
 fn skip(rest: &mut &[Token], words: &[&str]) -> bool {
@@ -95,6 +123,22 @@ fn qualified_name(tokens: &[Token]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn finds_the_constraint_that_takes_an_index() {
+        let of = |sql: &str| index_constraint(sql).map(|found| format!("{} of {}", found.name, found.table));
+        for (sql, wanted) in [
+            ("ALTER TABLE Users ADD CONSTRAINT Mails UNIQUE USING INDEX by_mail", Some(r#"mails of "users""#)),
+            (
+                r#"alter table only app."Users" add constraint "Key" primary key using index k"#,
+                Some(r#"Key of "app"."Users""#),
+            ),
+            ("ALTER TABLE users ADD CONSTRAINT mails UNIQUE (mail)", None),
+            ("CREATE INDEX a ON users (b)", None),
+        ] {
+            assert_eq!(of(sql).as_deref(), wanted, "{sql}");
+        }
+    }
 
     #[test]
     fn finds_the_index_of_a_concurrent_build() {

@@ -1,7 +1,7 @@
 //! Statements that refuse to run in a transaction: claim, run each alone, look, confirm.
 
 use super::connect::meaning;
-use super::doubt::{self, ConcurrentIndex};
+use super::doubt::{self, ConcurrentIndex, IndexConstraint};
 use super::execute::{Begin, ClaimRow, Confirm};
 use super::ledger::Reached;
 use super::transaction::Run;
@@ -49,6 +49,12 @@ async fn attempt(run: &Run<'_>, sql: &str, in_doubt: bool) -> Result<(), Error> 
     {
         return Ok(());
     }
+    if in_doubt
+        && let Some(constraint) = doubt::index_constraint(sql)
+        && is_made(run, &constraint).await?
+    {
+        return Ok(());
+    }
     match run.client.execute(sql, &[]).await {
         Ok(_) => Ok(()),
         Err(error) if in_doubt && doubt::is_done(sql, &error) => {
@@ -74,6 +80,12 @@ async fn is_built(run: &Run<'_>, index: &ConcurrentIndex) -> Result<bool, Error>
         run.client.execute(&drop, &[]).await.map_err(|error| meaning(&run.server.place, &drop, &error))?;
     }
     Ok(valid)
+}
+
+async fn is_made(run: &Run<'_>, constraint: &IndexConstraint) -> Result<bool, Error> {
+    let sql = "SELECT 1 FROM pg_constraint WHERE conname = $1 AND conrelid = to_regclass($2)";
+    let found = run.client.query_opt(sql, &[&constraint.name, &constraint.table]).await;
+    Ok(found.map_err(|error| meaning(&run.server.place, sql, &error))?.is_some())
 }
 
 /// A concurrent build waits for old transactions, and nobody waits behind it; a timeout would only throw its work away.

@@ -57,7 +57,12 @@ pub(super) fn create(
     if unique && !scope.is_new() {
         hazards.push("a client that writes a duplicate fails from this step on".to_owned());
     }
-    Some(Ok(Drafts { hazards, ..drafts(vec![draft], vec![scope.name().to_owned()]) }))
+    Some(Ok(Drafts { hazards, ..drafts(vec![draft], touches(&scope, &name)) }))
+}
+
+/// Its table; and its name, which an index of another table may take next.
+fn touches(scope: &Scope, name: &str) -> Vec<String> {
+    vec![scope.name().to_owned(), format!("index {}", name.to_lowercase())]
 }
 
 fn build(scope: &Scope, name: &str, sql: String) -> Draft {
@@ -128,7 +133,7 @@ pub(super) fn drop_index(
     let hazards =
         if scope.is_new() { Vec::new() } else { vec!["queries that used the index read the table".to_owned()] };
     let as_written = if phase == Phase::Contract { cost(&scope, false, false) } else { None };
-    Ok(Drafts { hazards, as_written, ..drafts(steps, vec![scope.name().to_owned()]) })
+    Ok(Drafts { hazards, as_written, ..drafts(steps, touches(&scope, name)) })
 }
 
 fn not_found(statement: &Statement, name: &str, if_exists: bool, catalog: &Catalog) -> Result<Drafts, Refusal> {
