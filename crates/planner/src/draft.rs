@@ -121,3 +121,33 @@ impl Draft {
         self
     }
 }
+
+impl Drafts {
+    /// One statement's drafts after another's.
+    pub(crate) fn append(&mut self, more: Self) {
+        self.steps.extend(more.steps);
+        let is_new = |hazard: &String| !self.hazards.contains(hazard);
+        let hazards: Vec<String> = more.hazards.into_iter().filter(is_new).collect();
+        self.hazards.extend(hazards);
+        for table in more.touches {
+            if !self.touches.contains(&table) {
+                self.touches.push(table);
+            }
+        }
+        self.as_written = match (self.as_written.take(), more.as_written) {
+            (Some(one), Some(other)) => Some(one.and(other)),
+            (one, other) => one.or(other),
+        };
+    }
+}
+
+impl Impact {
+    fn and(mut self, other: Self) -> Self {
+        let locks: Vec<Lock> = other.locks.into_iter().filter(|lock| !self.locks.contains(lock)).collect();
+        self.locks.extend(locks);
+        self.scans |= other.scans;
+        self.rewrites |= other.rewrites;
+        self.rows_estimate = self.rows_estimate.max(other.rows_estimate);
+        self
+    }
+}

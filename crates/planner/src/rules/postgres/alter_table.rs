@@ -6,7 +6,7 @@ use super::{
     drop_constraint, rename_column, rename_table,
 };
 use crate::catalog::Known;
-use crate::draft::{Drafts, Impact};
+use crate::draft::Drafts;
 use crate::name;
 use crate::plan::Refusal;
 use lockstep_core::schema::Table;
@@ -128,26 +128,7 @@ fn of_kind(rule: &mut Rule<'_>, name: &Name, found: &Found, operation: &AlterTab
 
 /// One statement's drafts after another's.
 pub(super) fn append(all: &mut Drafts, more: Drafts) {
-    all.steps.extend(more.steps);
-    all.hazards
-        .extend(more.hazards.into_iter().filter(|hazard| !all.hazards.contains(hazard)).collect::<Vec<_>>());
-    for table in more.touches {
-        if !all.touches.contains(&table) {
-            all.touches.push(table);
-        }
-    }
-    all.as_written = match (all.as_written.take(), more.as_written) {
-        (Some(one), Some(other)) => Some(together(one, other)),
-        (one, other) => one.or(other),
-    };
-}
-
-fn together(mut one: Impact, other: Impact) -> Impact {
-    one.locks.extend(other.locks.into_iter().filter(|lock| !one.locks.contains(lock)).collect::<Vec<_>>());
-    one.scans |= other.scans;
-    one.rewrites |= other.rewrites;
-    one.rows_estimate = one.rows_estimate.max(other.rows_estimate);
-    one
+    all.append(more);
 }
 
 /// The tables that a table's foreign keys point at.

@@ -164,7 +164,15 @@ pub(super) fn insert(
         (Scope::There(found), Some(columns), Some(rows)) if is_plain => undo(found, &columns, &rows),
         _ => None,
     };
-    Some(insert_planned(statement, &scope, undo, tokens, catalog))
+    let reads = tokens.iter().any(|token| token.is_word("select"));
+    Some(insert_planned(statement, &scope, undo, tokens, catalog).map(|mut drafts| {
+        if reads {
+            drafts
+                .hazards
+                .push("what clients write into the tables that it reads afterwards is not in it".to_owned());
+        }
+        drafts
+    }))
 }
 
 fn insert_planned(

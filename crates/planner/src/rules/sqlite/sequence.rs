@@ -25,6 +25,10 @@ struct Sequence {
     selected: Vec<Token>,
     /// CREATE INDEX and CREATE TRIGGER right after it.
     belongings: Vec<Belonging>,
+    /// Indexes of the old table that are dropped right before it is.
+    dropped: Vec<String>,
+    /// Statements in between that put rows elsewhere.
+    aside: Vec<Statement>,
     /// Statements that belong to it.
     length: usize,
 }
@@ -43,22 +47,42 @@ pub(super) fn plan(statements: &[Statement], catalog: &mut Catalog) -> Option<(u
     if scope.is_new() {
         return None;
     }
-    Some((sequence.length, planned(&sequence, scope, catalog)))
+    Some((sequence.length, all_planned(&sequence, scope, catalog)))
+}
+
+/// Rows that are put elsewhere do not mind whether the copy is there: they go first.
+fn all_planned(sequence: &Sequence, scope: Scope, catalog: &mut Catalog) -> Result<Drafts, Refusal> {
+    let mut all = Drafts::default();
+    for statement in &sequence.aside {
+        all.append(super::plan_one(statement, catalog)?);
+    }
+    all.append(planned(sequence, scope, catalog)?);
+    Ok(all)
 }
 
 fn recognise(statements: &[Statement]) -> Option<Sequence> {
     let mut rest = Rest { statements, at: 0 };
     let first = rest.next()?;
     let (name, interim, create, insert);
-    if let Some((old, aside)) = rename(&first) {
+    let (mut indexes, mut aside) = (Vec::new(), Vec::new());
+    if let Some((old, set_aside)) = rename(&first) {
         create = rest.next()?;
         insert = rest.next()?;
-        (dropped(&rest.next()?)?.eq_ignore_ascii_case(&aside)).then_some(())?;
-        (name, interim) = (old, aside);
+        dropped(&rest.next()?)?.eq_ignore_ascii_case(&set_aside).then_some(())?;
+        (name, interim) = (old, set_aside);
     } else {
         create = first;
         insert = rest.next()?;
-        let old = dropped(&rest.next()?)?;
+        let old = loop {
+            let tokens = rest.next()?;
+            if let Some(old) = dropped(&tokens) {
+                break old;
+            }
+            match dropped_index(&tokens) {
+                Some(index) => indexes.push(index),
+                None => aside.push((tokens, statements[rest.at - 1].clone())),
+            }
+        };
         let (new, to) = rename(&rest.next()?)?;
         to.eq_ignore_ascii_case(&old).then_some(())?;
         (name, interim) = (old, new);
@@ -69,7 +93,9 @@ fn recognise(statements: &[Statement]) -> Option<Sequence> {
         made.eq_ignore_ascii_case(&into) && [&name, &interim].into_iter().any(|n| n.eq_ignore_ascii_case(&made));
     let is_from =
         [&name, &interim].into_iter().any(|n| n.eq_ignore_ascii_case(&from)) && !from.eq_ignore_ascii_case(&made);
-    (is_made && is_from).then_some(())?;
+    let is_elsewhere = |tokens: &[Token]| inserts_elsewhere(tokens, &[&name, &interim]);
+    (is_made && is_from && aside.iter().all(|(tokens, _)| is_elsewhere(tokens))).then_some(())?;
+    let aside = aside.into_iter().map(|(_, statement)| statement).collect();
     let mut length = rest.at;
     let mut belongings = Vec::new();
     while let Some(belonging) = rest.next().and_then(|tokens| belonging(&tokens, &name, &statements[rest.at - 1]))
@@ -77,7 +103,7 @@ fn recognise(statements: &[Statement]) -> Option<Sequence> {
         belongings.push(belonging);
         length = rest.at;
     }
-    Some(Sequence { name, interim, body, options, columns, selected, belongings, length })
+    Some(Sequence { name, interim, body, options, columns, selected, belongings, dropped: indexes, aside, length })
 }
 
 /// Statements one after the other; pragmas in between say nothing to the executor.
@@ -119,6 +145,20 @@ fn dropped(tokens: &[Token]) -> Option<String> {
     reader.words(&["drop", "table"]).then_some(())?;
     let _ = reader.words(&["if", "exists"]);
     reader.object()
+}
+
+fn dropped_index(tokens: &[Token]) -> Option<String> {
+    let mut reader = Reader::new(tokens);
+    reader.words(&["drop", "index"]).then_some(())?;
+    let _ = reader.words(&["if", "exists"]);
+    reader.object().filter(|_| reader.rest.is_empty())
+}
+
+/// True for an INSERT into a table other than these.
+fn inserts_elsewhere(tokens: &[Token], tables: &[&str]) -> bool {
+    let mut reader = Reader::new(tokens);
+    let into = reader.words(&["insert", "into"]).then(|| reader.object()).flatten();
+    into.is_some_and(|into| tables.iter().all(|table| !table.eq_ignore_ascii_case(&into)))
 }
 
 fn created(tokens: &[Token]) -> Option<(String, Vec<Token>, Vec<Token>)> {
@@ -163,6 +203,11 @@ fn belonging(tokens: &[Token], table: &str, statement: &Statement) -> Option<Bel
 
 fn planned(sequence: &Sequence, scope: Scope, catalog: &mut Catalog) -> Result<Drafts, Refusal> {
     let found = scope.known("its rows are copied by its key")?;
+    let is_there = |name: &&String| found.table.indexes.keys().any(|known| known.eq_ignore_ascii_case(name));
+    if let Some(missing) = sequence.dropped.iter().find(|name| !is_there(name)) {
+        let reason = format!("there is no index `{missing}` on `{}`, which is to be dropped with it", found.name);
+        return Err(Refusal::new(reason, "leave that DROP INDEX out, or write it before the new definition"));
+    }
     // What points at the copy means the table.
     let body = renamed(&sequence.body, &sequence.interim, &found.name);
     let mut becomes = read_table(&body, &sequence.options).ok_or_else(|| {
