@@ -7,6 +7,7 @@ use lockstep_proto::v1::change_service_client::ChangeServiceClient;
 use lockstep_proto::v1::cluster_service_client::ClusterServiceClient;
 use lockstep_proto::v1::session_service_client::SessionServiceClient;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tempfile::TempDir;
 use tonic::transport::Channel;
 
@@ -127,15 +128,21 @@ pub(crate) fn table_change(name: &str) -> v1::ChangeSpec {
     }
 }
 
+/// Much longer than anything takes: a wait that is in vain shall end with what was seen last.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Follows the status of an agent until it is as wanted.
 pub(crate) async fn until_status(agent: &Agent, wanted: impl Fn(&v1::ClusterStatus) -> bool) -> v1::ClusterStatus {
     let mut client = cluster(agent).await;
     let mut watch = client.watch_status(v1::WatchStatusRequest::default()).await.unwrap().into_inner();
-    while let Some(answer) = watch.message().await.unwrap() {
-        let status = answer.status.unwrap();
-        if wanted(&status) {
-            return status;
+    let mut last = v1::ClusterStatus::default();
+    loop {
+        match tokio::time::timeout(PATIENCE, watch.message()).await {
+            Ok(answer) => last = answer.unwrap().expect("the watch goes on").status.unwrap(),
+            Err(_) => panic!("nothing moves, and the status is not as wanted: {last:#?}"),
+        }
+        if wanted(&last) {
+            return last;
         }
     }
-    panic!("the watch ended before the status was as wanted");
 }
