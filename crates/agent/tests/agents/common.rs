@@ -136,10 +136,11 @@ pub(crate) async fn until_status(agent: &Agent, wanted: impl Fn(&v1::ClusterStat
     let mut client = cluster(agent).await;
     let mut watch = client.watch_status(v1::WatchStatusRequest::default()).await.unwrap().into_inner();
     let mut last = v1::ClusterStatus::default();
+    let deadline = tokio::time::Instant::now() + PATIENCE;
     loop {
-        match tokio::time::timeout(PATIENCE, watch.message()).await {
+        match tokio::time::timeout_at(deadline, watch.message()).await {
             Ok(answer) => last = answer.unwrap().expect("the watch goes on").status.unwrap(),
-            Err(_) => panic!("nothing moves, and the status is not as wanted: {last:#?}"),
+            Err(_) => panic!("for {PATIENCE:?} the status was not as wanted: {last:#?}"),
         }
         if wanted(&last) {
             return last;
