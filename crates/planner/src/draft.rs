@@ -36,6 +36,8 @@ pub struct Draft {
     pub impact: Impact,
     /// Why this step, in one sentence.
     pub why: String,
+    /// True: its statements are quick, run one by one, and may share a step with others that do.
+    pub joins: bool,
 }
 
 /// What a rule makes of one statement.
@@ -81,7 +83,7 @@ impl Draft {
             requires,
             needs_approval: is_contract,
         };
-        Self { step, impact: Impact::default(), why: String::new() }
+        Self { step, impact: Impact::default(), why: String::new(), joins: false }
     }
 
     /// Says why.

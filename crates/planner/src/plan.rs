@@ -286,12 +286,15 @@ fn fit_together(before: &Draft, after: &Draft) -> bool {
             (Action::Statements { transactional: true, .. }, Action::Statements { transactional: true, .. }) => {
                 tables.len() <= 1 && !before.impact.scans && !after.impact.scans
             }
+            (Action::Statements { transactional: false, .. }, Action::Statements { transactional: false, .. }) => {
+                before.joins && after.joins && tables.len() <= 1
+            }
             _ => false,
         }
 }
 
 fn merge(before: &mut Draft, after: Draft) {
-    let Draft { step, impact, why } = after;
+    let Draft { step, impact, why, .. } = after;
     let into = &mut before.step;
     if let (Action::Statements { statements, .. }, Action::Statements { statements: more, .. }) =
         (&mut into.forward, step.forward)

@@ -82,3 +82,13 @@ fn postgres() {
 fn sqlite() {
     check(Engine::Sqlite, 3);
 }
+
+#[test]
+fn mariadb() {
+    check(Engine::Mariadb, 1011);
+}
+
+#[test]
+fn mysql() {
+    check(Engine::Mysql, 800);
+}

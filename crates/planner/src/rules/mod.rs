@@ -1,5 +1,6 @@
 //! The rule book: one folder an engine, one file a kind of DDL.
 
+mod mysql;
 mod postgres;
 mod sqlite;
 
@@ -15,8 +16,6 @@ pub(crate) fn plan(target: Target, rest: &[Statement], catalog: &mut Catalog) ->
     match target.engine {
         Engine::Postgres => (1, postgres::plan(target, &rest[0], catalog)),
         Engine::Sqlite => sqlite::plan(target, rest, catalog),
-        Engine::Mariadb | Engine::Mysql => {
-            (1, Err(Refusal::new("there are no rules for it yet", "write the steps by hand")))
-        }
+        Engine::Mariadb | Engine::Mysql => (1, mysql::plan(target, &rest[0], catalog)),
     }
 }

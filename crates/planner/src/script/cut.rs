@@ -1,13 +1,16 @@
 //! Where one statement ends and the next begins: knows quotes, dollar quotes, comments, and bodies between BEGIN and END.
 
 use super::Error;
+use super::body::depth_after;
+use super::of_mysql_family;
 use lockstep_core::Engine;
+use std::borrow::Cow;
 
 /// One statement, and the comments right above it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Piece<'a> {
     /// Without the semicolon, comments inside kept.
-    pub(super) sql: &'a str,
+    pub(super) sql: Cow<'a, str>,
     /// Of its first word, counted from 1.
     pub(super) line: usize,
     /// Line comments above it with no empty line between, without their dashes, and their lines.
@@ -24,7 +27,7 @@ impl Piece<'_> {
 
 /// Cuts a text.
 pub(super) fn cut(engine: Engine, text: &str) -> Result<Vec<Piece<'_>>, Error> {
-    let mut cutter = Cutter { engine, text, at: 0, line: 1 };
+    let mut cutter = Cutter { engine, text, at: 0, line: 1, delimiter: ";" };
     let mut pieces = Vec::new();
     while let Some(piece) = cutter.piece()? {
         pieces.push(piece);
@@ -40,6 +43,8 @@ struct Cutter<'a> {
     text: &'a str,
     at: usize,
     line: usize,
+    /// What ends a statement: the client of MySQL and MariaDB takes another one on a line `DELIMITER ...`.
+    delimiter: &'a str,
 }
 
 impl<'a> Cutter<'a> {
@@ -57,7 +62,10 @@ impl<'a> Cutter<'a> {
     }
 
     fn piece(&mut self) -> Result<Option<Piece<'a>>, Error> {
-        let comments = self.comments_above()?;
+        let mut comments = self.comments_above()?;
+        while of_mysql_family(self.engine) && self.takes_delimiter()? {
+            comments = self.comments_above()?;
+        }
         if self.rest().is_empty() {
             return directives_above_nothing(&comments).map_or(Ok(None), Err);
         }
@@ -72,19 +80,21 @@ impl<'a> Cutter<'a> {
         let mut depth = 0_usize;
         while let Some(first) = self.rest().chars().next() {
             match first {
-                ';' if depth == 0 => break,
+                _ if depth == 0 && self.rest().starts_with(self.delimiter) => break,
                 _ if self.skip_quoted_or_comment()? => {}
                 _ if is_word(first) => {
                     let length = self.rest().find(|c| !is_word(c)).unwrap_or(self.rest().len());
                     let word = self.rest()[..length].to_ascii_lowercase();
                     self.advance(length);
-                    depth = depth_after(depth, &words, &word);
+                    if self.delimiter == ";" {
+                        depth = depth_after(self.engine, depth, &words, &word);
+                    }
                     words.push(word);
                 }
                 // No operator and no name has one outside of quotes.
                 '\\' => {
-                    let command = self.word_here();
-                    return Err(self.error(format!("`{command}` is a command of psql, not SQL: take it out")));
+                    let (command, shell) = (self.word_here(), self.shell());
+                    return Err(self.error(format!("`{command}` is a command of {shell}, not SQL: take it out")));
                 }
                 _ => self.advance(first.len_utf8()),
             }
@@ -95,17 +105,16 @@ impl<'a> Cutter<'a> {
             return Err(Error { line, problem: problem.to_owned() });
         }
         if !self.rest().is_empty() {
-            self.advance(1);
+            self.advance(self.delimiter.len());
         }
-        Ok(Some(Piece { sql, line, comments }))
+        Ok(Some(Piece { sql: Cow::Borrowed(sql), line, comments }))
     }
 
     /// Skips white space, comments and lone semicolons; gives the line comments that stand right above what follows.
     fn comments_above(&mut self) -> Result<Vec<(usize, String)>, Error> {
         let mut comments: Vec<(usize, String)> = Vec::new();
         loop {
-            let blank =
-                self.rest().len() - self.rest().trim_start_matches(|c| c == ';' || BLANK.contains(&c)).len();
+            let blank = self.blank_or_delimiters();
             if self.rest()[..blank].matches('\n').count() > 1
                 && let Some(error) = directives_above_nothing(&comments)
             {
@@ -115,13 +124,14 @@ impl<'a> Cutter<'a> {
                 comments.clear();
             }
             self.advance(blank);
-            if self.rest().starts_with("--") {
+            if self.begins_line_comment() {
                 let length = self.line_comment();
-                comments.push((self.line, self.rest()[2..length].trim().to_owned()));
+                let comment = self.rest()[..length].trim_start_matches(['-', '#']).trim();
+                comments.push((self.line, comment.to_owned()));
                 self.advance(length);
             } else if self.engine == Engine::Postgres && self.begins_fence_of_a_dump() {
                 self.advance(self.line_comment());
-            } else if !(self.rest().starts_with("/*") && self.skip_quoted_or_comment()?) {
+            } else if !(self.begins_block_comment() && self.skip_quoted_or_comment()?) {
                 return Ok(comments);
             }
         }
@@ -130,15 +140,18 @@ impl<'a> Cutter<'a> {
     /// Steps over a comment or anything quoted, if one begins here.
     fn skip_quoted_or_comment(&mut self) -> Result<bool, Error> {
         let rest = self.rest();
-        let (length, what) = if rest.starts_with("--") {
+        let is_mysql = of_mysql_family(self.engine);
+        let (length, what) = if self.begins_line_comment() {
             (Some(self.line_comment()), "comment")
         } else if rest.starts_with("/*") {
             (block_comment(rest, self.engine == Engine::Postgres), "comment")
         } else if rest.starts_with('\'') {
-            (quoted(rest, '\'', self.is_escape_string()), "string")
+            (quoted(rest, '\'', is_mysql || self.is_escape_string()), "string")
+        } else if is_mysql && rest.starts_with('"') {
+            (quoted(rest, '"', true), "string")
         } else if rest.starts_with('"') {
             (quoted(rest, '"', false), "name")
-        } else if self.engine == Engine::Sqlite && rest.starts_with('`') {
+        } else if (is_mysql || self.engine == Engine::Sqlite) && rest.starts_with('`') {
             (quoted(rest, '`', false), "name")
         } else if self.engine == Engine::Sqlite && rest.starts_with('[') {
             (rest.find(']').map(|end| end + 1), "name")
@@ -155,6 +168,53 @@ impl<'a> Cutter<'a> {
         };
         self.advance(length);
         Ok(true)
+    }
+
+    /// White space, and ends of statements that have none.
+    fn blank_or_delimiters(&self) -> usize {
+        let mut rest = self.rest();
+        loop {
+            let trimmed = rest.trim_start_matches(BLANK);
+            match trimmed.strip_prefix(self.delimiter) {
+                Some(after) => rest = after,
+                None => return self.rest().len() - trimmed.len(),
+            }
+        }
+    }
+
+    /// Takes a line `DELIMITER ...`, if one begins here.
+    fn takes_delimiter(&mut self) -> Result<bool, Error> {
+        let line = self.rest().lines().next().unwrap_or_default();
+        let Some((word, delimiter)) = line.split_once(BLANK) else { return Ok(false) };
+        if !word.eq_ignore_ascii_case("delimiter") {
+            return Ok(false);
+        }
+        let delimiter = delimiter.split(BLANK).find(|word| !word.is_empty());
+        self.delimiter = delimiter.ok_or_else(|| self.error("`DELIMITER` names no delimiter".to_owned()))?;
+        self.advance(line.len());
+        Ok(true)
+    }
+
+    /// To MySQL and MariaDB two dashes begin a comment only with white space behind them, and `#` begins one too.
+    fn begins_line_comment(&self) -> bool {
+        let rest = self.rest();
+        if !of_mysql_family(self.engine) {
+            return rest.starts_with("--");
+        }
+        let after = rest.strip_prefix("--");
+        rest.starts_with('#')
+            || after.is_some_and(|after| after.is_empty() || after.starts_with(char::is_whitespace))
+    }
+
+    /// True for a comment; what MySQL and MariaDB run of a comment (`/*! ... */`) is none.
+    fn begins_block_comment(&self) -> bool {
+        let runs = super::executable::begins(self.engine, self.rest());
+        self.rest().starts_with("/*") && !runs
+    }
+
+    /// Whose commands begin with a backslash.
+    fn shell(&self) -> &'static str {
+        if of_mysql_family(self.engine) { "the mysql client" } else { "psql" }
     }
 
     /// What `pg_dump` writes around a dump, so that `psql` takes no command of its own from it. It says nothing of the schema.
@@ -203,23 +263,8 @@ fn is_word(character: char) -> bool {
     character.is_alphanumeric() || character == '_'
 }
 
-/// How deep in bodies between BEGIN and END the text is after `word`; `words` are those of the statement so far.
-fn depth_after(depth: usize, words: &[String], word: &str) -> usize {
-    let is_in_body = depth > 0;
-    let is_create = words.first().is_some_and(|first| first == "create");
-    match word {
-        "begin" if is_in_body => depth + 1,
-        // A trigger of SQLite.
-        "begin" if is_create && words.iter().any(|word| word == "trigger") => 1,
-        // A function of PostgreSQL whose body is SQL: BEGIN ATOMIC.
-        "atomic" if is_create && words.last().is_some_and(|last| last == "begin") => 1,
-        "case" if is_in_body => depth + 1,
-        "end" if is_in_body => depth - 1,
-        _ => depth,
-    }
-}
-
-fn quoted(text: &str, quote: char, backslash_escapes: bool) -> Option<usize> {
+/// Length of what is quoted at the start of the text, with its quotes; `None` when it is not closed.
+pub(super) fn quoted(text: &str, quote: char, backslash_escapes: bool) -> Option<usize> {
     let mut characters = text.char_indices().skip(1).peekable();
     while let Some((position, character)) = characters.next() {
         if backslash_escapes && character == '\\' {
@@ -289,6 +334,12 @@ mod tests {
             "case",
             "create trigger",
             "create function",
+            "create procedure",
+            "end if",
+            "#",
+            "\\",
+            "/*!50003 ",
+            "/*M!100100 ",
             "begin atomic",
             "select",
             "a",
@@ -300,11 +351,14 @@ mod tests {
             .prop_map(|parts| parts.concat())
     }
 
+    fn engine() -> impl Strategy<Value = Engine> {
+        prop::sample::select(vec![Engine::Postgres, Engine::Sqlite, Engine::Mariadb, Engine::Mysql])
+    }
+
     proptest! {
         /// Pieces stand in the text in their order, on the lines that they claim, and between them is nothing that runs.
         #[test]
-        fn cutting_loses_nothing(text in text(), is_sqlite: bool) {
-            let engine = if is_sqlite { Engine::Sqlite } else { Engine::Postgres };
+        fn cutting_loses_nothing(text in text(), engine in engine()) {
             if let Ok(pieces) = cut(engine, &text) {
                 let mut end = 0;
                 for piece in &pieces {
@@ -320,18 +374,17 @@ mod tests {
 
         /// Whatever stands in a file, it is read or refused.
         #[test]
-        fn reading_never_panics(text in prop_oneof![text(), any::<String>()], is_sqlite: bool) {
-            let engine = if is_sqlite { Engine::Sqlite } else { Engine::Postgres };
+        fn reading_never_panics(text in prop_oneof![text(), any::<String>()], engine in engine()) {
             let _ = crate::script::parse(engine, &text);
         }
 
         /// A piece is one statement: cut again it is itself.
         #[test]
-        fn a_piece_is_one_piece(text in text(), is_sqlite: bool) {
-            let engine = if is_sqlite { Engine::Sqlite } else { Engine::Postgres };
-            for piece in cut(engine, &text).unwrap_or_default() {
-                let again = cut(engine, piece.sql).unwrap();
-                prop_assert_eq!(again.iter().map(|piece| piece.sql).collect::<Vec<_>>(), vec![piece.sql]);
+        fn a_piece_is_one_piece(text in text(), engine in engine()) {
+            // To MySQL two dashes begin a comment where the text ends behind them, too.
+            for piece in cut(engine, &text).unwrap_or_default().iter().filter(|piece| !piece.sql.ends_with("--")) {
+                let again = cut(engine, &piece.sql).unwrap();
+                prop_assert_eq!(again.iter().map(|piece| &piece.sql).collect::<Vec<_>>(), vec![&piece.sql]);
             }
         }
     }
@@ -358,6 +411,37 @@ mod tests {
         check(postgres, "a /* ; /* ; */ ; */; b -- ;\nc", &["1: a /* ; /* ; */ ; */", "1: b -- ;~c"]);
         check(postgres, "select a$1; b", &["1: select a$1", "1: b"]);
         check(Engine::Sqlite, "a [;] `;`; b", &["1: a [;] `;`", "1: b"]);
+    }
+
+    #[test]
+    fn mysql_and_mariadb_have_quotes_comments_and_delimiters_of_their_own() {
+        for engine in [Engine::Mysql, Engine::Mariadb] {
+            check(engine, "a '\\';' \"\\\";\" `;``;`; b", &["1: a '\\';' \"\\\";\" `;``;`", "1: b"]);
+            check(engine, "a # ;\n; b -- ;\n; c--1; d", &["1: a # ;", "2: b -- ;", "3: c--1", "3: d"]);
+            check(engine, "# near\n-- lockstep: x\na", &["3: a [near] [lockstep: x]"]);
+            check(
+                engine,
+                "a;\nDELIMITER //\ncreate trigger t begin a; b; end//\ndelimiter ;\nc; d",
+                &["1: a", "3: create trigger t begin a; b; end", "5: c", "5: d"],
+            );
+            check(engine, "delimiter $$\na; b $$\n\nc $$", &["2: a; b", "4: c"]);
+            check(
+                engine,
+                "/*!40101 SET a */;\n/* no */ b /*!50003 ; */; c",
+                &["1: /*!40101 SET a */", "2: b /*!50003 ; */", "2: c"],
+            );
+            check(
+                engine,
+                "create trigger t after insert on a for each row begin if x then case y when 1 then z; end case; \
+                 elseif (x) then set a = case when b then c end; end if; while d do e; end while; end; f",
+                &[
+                    "1: create trigger t after insert on a for each row begin if x then case y when 1 then z; end case; \
+                     elseif (x) then set a = case when b then c end; end if; while d do e; end while; end",
+                    "1: f",
+                ],
+            );
+            check(engine, "create table event (begin int); b", &["1: create table event (begin int)", "1: b"]);
+        }
     }
 
     #[test]

@@ -1,8 +1,11 @@
 //! A file of SQL, cut into statements, each with the directives that stand right above it.
 
+mod body;
 mod cut;
 mod directive;
+mod executable;
 mod session;
+mod session_mysql;
 mod statement;
 
 pub use directive::Directive;
@@ -32,6 +35,11 @@ pub struct Script {
     pub is_blank: bool,
 }
 
+/// True for the engines that speak MySQL's SQL.
+pub(crate) fn of_mysql_family(engine: Engine) -> bool {
+    matches!(engine, Engine::Mariadb | Engine::Mysql)
+}
+
 /// Reads a file. A byte order mark before it is no part of it.
 ///
 /// # Errors
@@ -45,7 +53,12 @@ pub fn parse(engine: Engine, text: &str) -> Result<Script, Error> {
         let line = text[..at].matches('\n').count() + 1;
         return Err(Error { line, problem: "a NUL character stands here: is the file UTF-8 text?".to_owned() });
     }
-    let (pieces, left_out) = session::leave_out(engine, cut::cut(engine, text)?)?;
+    let mut pieces = cut::cut(engine, text)?;
+    for piece in &mut pieces {
+        piece.sql = executable::unwrapped(engine, &piece.sql).into_owned().into();
+    }
+    pieces.retain(|piece| !piece.sql.is_empty());
+    let (pieces, left_out) = session::leave_out(engine, pieces)?;
     let statements = pieces.iter().map(|piece| Statement::of(engine, piece)).collect::<Result<_, _>>()?;
     Ok(Script { statements, left_out, is_blank: text.trim().is_empty() })
 }

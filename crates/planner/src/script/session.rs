@@ -2,8 +2,8 @@
 //!
 //! Each step has a transaction and time limits of its own, on every node; a file cannot have them in its hands.
 
-use super::Error;
 use super::cut::Piece;
+use super::{Error, of_mysql_family, session_mysql};
 use lockstep_core::Engine;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -19,8 +19,8 @@ pub struct LeftOut {
     pub why: String,
 }
 
-const OWN_LIMITS: &str = "the agents set time limits of their own for each step";
-const NO_EFFECT: &str = "it has no bearing on what the statements make";
+pub(super) const OWN_LIMITS: &str = "the agents set time limits of their own for each step";
+pub(super) const NO_EFFECT: &str = "it has no bearing on what the statements make";
 const OWN_TRANSACTION: &str = "each step has a transaction of its own";
 
 /// Settings that limit how long something may take.
@@ -76,7 +76,7 @@ pub(super) fn leave_out<'a>(
             let problem = format!("the directive stands above a statement that is not run ({why}): take it out");
             return Err(Error { line, problem });
         }
-        left_out.push(LeftOut { line: piece.line, sql: piece.sql.to_owned(), why: why.to_owned() });
+        left_out.push(LeftOut { line: piece.line, sql: piece.sql.clone().into_owned(), why: why.to_owned() });
     }
     Ok((kept, left_out))
 }
@@ -141,10 +141,13 @@ fn is_setting(words: &[String]) -> bool {
 
 /// Why a setting of the session can be left out; `None` when the piece is no setting. SQLite's have rules of their own.
 fn setting_without_bearing(engine: Engine, piece: &Piece<'_>) -> Result<Option<&'static str>, Error> {
+    if of_mysql_family(engine) {
+        return session_mysql::without_bearing(piece);
+    }
     if engine != Engine::Postgres || !is_setting(&words(piece)) {
         return Ok(None);
     }
-    let (name, value) = setting(piece.sql);
+    let (name, value) = setting(&piece.sql);
     if LIMITS.contains(&name.as_str()) {
         return Ok(Some(OWN_LIMITS));
     }

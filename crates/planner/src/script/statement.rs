@@ -36,12 +36,17 @@ impl Statement {
     pub(super) fn of(engine: Engine, piece: &Piece<'_>) -> Result<Self, Error> {
         let directives = piece.comments.iter().filter_map(|(line, text)| Directive::read(*line, text));
         let directives: Vec<Directive> = directives.collect::<Result<_, _>>()?;
-        if let Some(column) = directives.iter().find_map(|directive| column_not_named(directive, piece.sql)) {
+        if let Some(column) = directives.iter().find_map(|directive| column_not_named(directive, &piece.sql)) {
             let problem =
                 format!("the directive is about column {column}, which the statement below it does not name");
             return Err(Error { line: piece.directive_line().unwrap_or(piece.line), problem });
         }
-        Ok(Self { kind: parse(engine, piece.sql), sql: piece.sql.to_owned(), line: piece.line, directives })
+        Ok(Self {
+            kind: parse(engine, &piece.sql),
+            sql: piece.sql.clone().into_owned(),
+            line: piece.line,
+            directives,
+        })
     }
 
     /// What existing rows of a column are to get, by directive. `column` is unquoted.

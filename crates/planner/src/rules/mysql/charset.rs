@@ -1,0 +1,90 @@
+//! CONVERT TO CHARACTER SET: at once where every value stays as it stands.
+
+use super::algorithm::{self, Algorithm};
+use super::clause::Clause;
+use super::column::{self, charset_of, default_collation};
+use super::lock::{self, Locks};
+use super::text::q;
+use super::{Found, Planned, Rule, apply, known, nothing, on, step, types};
+use crate::plan::Refusal;
+use lockstep_core::Engine;
+use lockstep_core::step::Phase;
+
+pub(super) fn convert(
+    rule: &mut Rule<'_>,
+    found: &Found,
+    charset: Option<&str>,
+    collation: Option<&str>,
+) -> Planned {
+    let wanted = collation.map(str::to_owned).or_else(|| charset.map(default_collation)).unwrap_or_default();
+    let own = known::collation(&found.table).map(str::to_owned);
+    let texts: Vec<_> = found.table.columns.iter().filter(|column| types::is_text(&column.data_type)).collect();
+    let of = |column: &lockstep_core::schema::Column| {
+        column::option(column, "collate").map(str::to_owned).or_else(|| own.clone())
+    };
+    if own.as_deref() == Some(&wanted) && texts.iter().all(|column| of(column).as_deref() == Some(&wanted)) {
+        return Ok(nothing(&found.name, format!("{} is in {wanted} already: nothing is done", found.name)));
+    }
+    let rows = rule.rows(&found.name);
+    let keeps = |column: &&lockstep_core::schema::Column| {
+        let from = of(column);
+        let from = from.as_deref().map(charset_of);
+        from == Some(charset_of(&wanted))
+            || (from == Some("utf8mb3") && charset_of(&wanted) == "utf8mb4" && stays(&column.data_type))
+    };
+    if rule.target.engine != Engine::Mariadb || !texts.iter().all(keeps) {
+        return Err(Refusal::new(
+            format!("converting {} copies the whole table while writes wait", found.name),
+            format!(
+                "convert it column by column, `ALTER TABLE {} MODIFY ... CHARACTER SET ...`, then `DEFAULT CHARACTER SET` for the table; or \
+                 accept it in a window of its own with `-- lockstep: opaque` and `-- lockstep: revert ...`",
+                q(&found.name)
+            ),
+        ));
+    }
+    let clause = Clause::Convert { charset: charset.map(str::to_owned), collation: collation.map(str::to_owned) };
+    let back: Vec<String> = texts
+        .iter()
+        .map(|column| format!("MODIFY COLUMN {} {}", q(&column.name), in_full(column, own.as_deref())))
+        .collect();
+    let default = own.as_deref().map(|own| format!("DEFAULT CHARACTER SET {} COLLATE {own}", charset_of(own)));
+    let back = back.into_iter().chain(default).collect::<Vec<_>>().join(", ");
+    let written = format!("CONVERT TO CHARACTER SET {} COLLATE {wanted}", charset_of(&wanted));
+    let forward = vec![algorithm::alter(rule.target, &found.name, &written, Algorithm::NoCopy)];
+    let revert = vec![algorithm::alter(rule.target, &found.name, &back, Algorithm::Copy)];
+    let step = step(&format!("convert {}", found.name), Phase::Expand, forward, Some(revert))
+        .holds(&found.name, Algorithm::NoCopy.mode())
+        .goes_through(rows)
+        .why("Every value stays as it stands: the server notes it, and builds indexes on text anew beside reads and writes.");
+    apply::clause(rule.target.engine, &found.name, rule.table_mut(&found.name), &clause);
+    let mut drafts = on(&found.name, vec![step]);
+    drafts.as_written = Some(lock::impact(&found.name, lock::ONLINE));
+    drafts.hazards.push(format!(
+        "a rollback copies {} while writes wait, and fails on characters that the old set does not have",
+        found.name
+    ));
+    Ok(drafts)
+}
+
+/// The column's definition, with a collation that the table would otherwise give it.
+fn in_full(column: &lockstep_core::schema::Column, own: Option<&str>) -> String {
+    let mut column = column.clone();
+    if column::option(&column, "collate").is_none()
+        && let Some(own) = own
+    {
+        column.options.push(format!("collate {own}"));
+    }
+    column::definition_of(&column)
+}
+
+/// True when a length in characters takes as many bytes to note in utf8mb3 and in utf8mb4. A text has room for as many bytes as before.
+fn stays(data_type: &str) -> bool {
+    let (name, arguments, _) = types::parts(data_type);
+    let length: u32 = arguments.parse().unwrap_or(0);
+    match name {
+        "varchar" => (length.saturating_mul(3) <= 255) == (length.saturating_mul(4) <= 255),
+        // CONVERT makes the next larger kind of text of these.
+        "text" | "tinytext" | "mediumtext" => false,
+        _ => true,
+    }
+}

@@ -1,0 +1,225 @@
+//! Indexes: built and dropped beside reads and writes.
+
+use super::algorithm::{self, Algorithm};
+use super::key::{self, Key, KeyKind};
+use super::lock::{self, EXCLUSIVE, Locks, ONLINE};
+use super::text::{Reader, q, same};
+use super::{Found, Planned, Rule, clause::Clause, constraint, known, nothing, on, step, undo};
+use crate::catalog::Known;
+use crate::draft::{Draft, Drafts};
+use crate::plan::Refusal;
+use lockstep_core::schema::Index;
+use lockstep_core::step::{ClientRequirement, Phase};
+
+/// `UNIQUE INDEX`, `INDEX`, ... behind CREATE.
+pub(super) fn kind(reader: &mut Reader<'_>) -> Option<KeyKind> {
+    for (words, kind) in [
+        (&["unique", "index"][..], KeyKind::Unique),
+        (&["fulltext", "index"], KeyKind::Fulltext),
+        (&["spatial", "index"], KeyKind::Spatial),
+        (&["index"], KeyKind::Plain),
+    ] {
+        if reader.words(words) {
+            return Some(kind);
+        }
+    }
+    None
+}
+
+/// CREATE INDEX: the same as ALTER TABLE ... ADD INDEX.
+pub(super) fn create(rule: &mut Rule<'_>, mut reader: Reader<'_>, kind: KeyKind) -> Option<Planned> {
+    let if_not_exists = reader.words(&["if", "not", "exists"]);
+    let name = reader.name()?;
+    let using = if reader.word("using") { format!("USING {} ", reader.name()?) } else { String::new() };
+    reader.word("on").then_some(())?;
+    let table = match super::table_name(&mut reader)? {
+        Ok(table) => table,
+        Err(refusal) => return Some(Err(refusal)),
+    };
+    let end = reader.find(&["algorithm", "lock", "wait", "nowait"]).unwrap_or(reader.rest.len());
+    let mut reader = reader.take(end);
+    let mut key = key::rest_of_key(&mut reader, kind, None)?;
+    key.options = format!("{using}{}", key.options).trim().to_owned();
+    (key.name, key.if_not_exists) = (Some(name), if_not_exists);
+    Some(super::alter_table::of_clauses(rule, &table, vec![Clause::AddKey(key)]))
+}
+
+/// DROP INDEX name ON table.
+pub(super) fn drop(rule: &mut Rule<'_>, mut reader: Reader<'_>) -> Option<Planned> {
+    let if_exists = reader.words(&["if", "exists"]);
+    let name = reader.name()?;
+    reader.word("on").then_some(())?;
+    let table = match super::table_name(&mut reader)? {
+        Ok(table) => table,
+        Err(refusal) => return Some(Err(refusal)),
+    };
+    Some(super::alter_table::of_clauses(rule, &table, vec![Clause::DropIndex { name, if_exists }]))
+}
+
+pub(super) fn add(rule: &mut Rule<'_>, found: &Found, key: &Key) -> Planned {
+    let name = known::name_of_key(&found.table, key);
+    if known::index(&found.table, &name).is_some() {
+        if key.if_not_exists {
+            return Ok(nothing(
+                &found.name,
+                format!("{} has an index {name} already: nothing is done", found.name),
+            ));
+        }
+        return Err(Refusal::new(format!("{} has an index {name} already", found.name), "choose another name"));
+    }
+    for column in key.columns.iter().flatten() {
+        found.column(column)?;
+    }
+    if undo::blocks(key.kind) {
+        return Err(Refusal::new(
+            format!("a FULLTEXT or SPATIAL index on {} is built while writes wait", found.name),
+            "make it together with its table, or accept that in a window of its own with `-- lockstep: opaque` and \
+             `-- lockstep: revert ...`",
+        ));
+    }
+    let named = Key { name: Some(name.clone()), ..key.clone() };
+    known::put_key(rule.table_mut(&found.name), &named);
+    let step = built(rule, found, &named, &name);
+    Ok(on(&found.name, vec![step]))
+}
+
+fn built(rule: &Rule<'_>, found: &Found, key: &Key, name: &str) -> Draft {
+    let alter = |clause: String| vec![algorithm::alter(rule.target, &found.name, &clause, Algorithm::NoCopy)];
+    let mut step = step(
+        &format!("index {name} of {}", found.name),
+        Phase::Expand,
+        alter(format!("ADD {}", key.written(name))),
+        Some(alter(format!("DROP INDEX {}", q(name)))),
+    )
+    .holds(&found.name, ONLINE)
+    .goes_through(rule.rows(&found.name))
+    .why("Built beside reads and writes.");
+    if key.kind == KeyKind::Unique {
+        step.step.phase = Phase::Validate;
+        if let Some(columns) = key.plain_columns() {
+            let assertion = constraint::duplicates(&found.name, &columns);
+            step = step.only_if(&assertion.name, assertion.violations_query);
+        }
+        step.why = "Built beside reads and writes; the server stops where it meets two rows that are the same."
+            .to_owned();
+    }
+    step
+}
+
+pub(super) fn drop_of(rule: &mut Rule<'_>, found: &Found, name: &str, if_exists: bool) -> Planned {
+    let Some((name, known)) = known::index(&found.table, name).map(|(name, known)| (name.clone(), known.clone()))
+    else {
+        if if_exists {
+            return Ok(nothing(&found.name, format!("{} has no index {name}: nothing is done", found.name)));
+        }
+        if same(name, known::PRIMARY) {
+            return Err(super::primary_key::dropping_alone(found));
+        }
+        return Err(Refusal::new(
+            format!("{} has no index {name}", found.name),
+            "correct the name, or plan against a database whose schema is up to date",
+        ));
+    };
+    refuse_needed(rule, found, &name)?;
+    rule.table_mut(&found.name).indexes.remove(&name);
+    let step = dropped(rule, found, &name, &known);
+    let mut drafts = on(&found.name, vec![step]);
+    if known.unique {
+        drafts.hazards.push(format!(
+            "ON DUPLICATE KEY UPDATE and REPLACE that rely on {name} make second rows from here on"
+        ));
+    }
+    Ok(drafts)
+}
+
+/// A step that drops an index, and builds it again when it is undone.
+pub(super) fn dropped(rule: &Rule<'_>, found: &Found, name: &str, known: &Index) -> Draft {
+    let alter = |clause: String| vec![algorithm::alter(rule.target, &found.name, &clause, Algorithm::NoCopy)];
+    let mut step = step(
+        &format!("drop index {name} of {}", found.name),
+        Phase::Contract,
+        alter(format!("DROP INDEX {}", q(name))),
+        Some(alter(format!("ADD {}", known.definition))),
+    )
+    .holds(&found.name, EXCLUSIVE)
+    .why("Queries that used it may be slow from here on; a rollback builds it again.");
+    if !known.unique {
+        // Nobody says an index's name but in a hint.
+        step.step.requires = ClientRequirement::Nothing;
+    }
+    step
+}
+
+/// An index that a foreign key needs, on either side of it.
+fn refuse_needed(rule: &Rule<'_>, found: &Found, name: &str) -> Result<(), Refusal> {
+    let own = known::foreign_keys(&found.table).into_iter().map(|(key, foreign)| (key, foreign.columns));
+    let others = rule.catalog.schema.tables.values().flat_map(known::foreign_keys);
+    let pointing = others
+        .filter(|(_, foreign)| foreign.target == found.name)
+        .map(|(key, foreign)| (key, foreign.target_columns));
+    let needs = |columns: &[String]| {
+        known::has_index_for(&found.table, columns, None)
+            && !known::has_index_for(&found.table, columns, Some(name))
+    };
+    match own.chain(pointing).find(|(_, columns)| needs(columns)) {
+        None => Ok(()),
+        Some((key, _)) => Err(Refusal::new(
+            format!("foreign key {key} needs index {name} of {}", found.name),
+            "drop the foreign key before, or make another index on the same columns before",
+        )),
+    }
+}
+
+/// Dropped and added under the same name, in one statement.
+pub(super) fn replaced(rule: &mut Rule<'_>, found: &Found, name: &str, key: &Key) -> Planned {
+    let Some((name, known)) = known::index(&found.table, name).map(|(name, known)| (name.clone(), known.clone()))
+    else {
+        return add(rule, found, key);
+    };
+    if undo::blocks(key.kind) {
+        return add(rule, found, key);
+    }
+    let old = known.definition.clone();
+    let table = rule.table_mut(&found.name);
+    table.indexes.remove(&name);
+    known::put_key(table, key);
+    let alter = |added: &str| {
+        let clause = format!("DROP INDEX {}, ADD {added}", q(&name));
+        vec![algorithm::alter(rule.target, &found.name, &clause, Algorithm::NoCopy)]
+    };
+    let mut step = step(
+        &format!("index {name} of {} anew", found.name),
+        Phase::Validate,
+        alter(&key.written(&name)),
+        Some(alter(&old)),
+    )
+    .holds(&found.name, ONLINE)
+    .goes_through(rule.rows(&found.name))
+    .why("The new one is built beside reads and writes, and takes the place of the old one in the same moment.");
+    if let (KeyKind::Unique, Some(columns)) = (key.kind, key.plain_columns()) {
+        let assertion = constraint::duplicates(&found.name, &columns);
+        step = step.only_if(&assertion.name, assertion.violations_query);
+    }
+    Ok(on(&found.name, vec![step]))
+}
+
+pub(super) fn rename(rule: &mut Rule<'_>, found: &Found, from: &str, to: &str) -> Planned {
+    if known::index(&found.table, from).is_none() {
+        return Err(Refusal::new(format!("{} has no index {from}", found.name), "correct the name"));
+    }
+    let clause = Clause::RenameIndex { from: from.to_owned(), to: to.to_owned() };
+    super::apply::clause(rule.target.engine, &found.name, rule.table_mut(&found.name), &clause);
+    let rename = |from: &str, to: &str| {
+        let clause = format!("RENAME INDEX {} TO {}", q(from), q(to));
+        vec![algorithm::alter(rule.target, &found.name, &clause, algorithm::catalog_only(rule.target))]
+    };
+    let name = format!("rename index {from} of {}", found.name);
+    let step = step(&name, Phase::Expand, rename(from, to), Some(rename(to, from)))
+        .holds(&found.name, EXCLUSIVE)
+        .why("Changes the server's catalog only; nobody says an index's name but in a hint.");
+    let mut drafts: Drafts = on(&found.name, vec![step]);
+    if matches!(rule.catalog.table(&found.name), Known::Table(_)) {
+        drafts.as_written = Some(lock::impact(&found.name, EXCLUSIVE));
+    }
+    Ok(drafts)
+}

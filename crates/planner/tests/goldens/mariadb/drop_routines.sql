@@ -1,0 +1,8 @@
+CREATE TABLE users (id int PRIMARY KEY, name varchar(20)) DEFAULT CHARSET=utf8mb4;
+CREATE VIEW names AS SELECT id, name FROM users;
+CREATE TRIGGER second AFTER INSERT ON users FOR EACH ROW BEGIN SET @last = NEW.id; SET @n = 1; END;
+CREATE FUNCTION twice(n int) RETURNS int DETERMINISTIC RETURN n * 2;
+-- change
+DROP VIEW names;
+DROP TRIGGER IF EXISTS second;
+DROP FUNCTION twice;

@@ -1,0 +1,7 @@
+CREATE TABLE teams (id int PRIMARY KEY);
+CREATE TABLE users (id int PRIMARY KEY, team int, boss int);
+INSERT INTO teams VALUES (1);
+INSERT INTO users VALUES (1, 1, NULL), (2, NULL, 1);
+-- change
+ALTER TABLE users ADD CONSTRAINT of_team FOREIGN KEY (team) REFERENCES teams (id) ON DELETE SET NULL ON UPDATE CASCADE;
+ALTER TABLE users ADD FOREIGN KEY (boss) REFERENCES users (id);

@@ -1,0 +1,3 @@
+CREATE TABLE users (id int PRIMARY KEY);
+-- change
+GRANT ALL ON *.* TO a;

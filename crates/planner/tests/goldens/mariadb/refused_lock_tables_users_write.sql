@@ -1,0 +1,3 @@
+CREATE TABLE users (id int PRIMARY KEY);
+-- change
+LOCK TABLES users WRITE;

@@ -1,0 +1,6 @@
+CREATE TABLE teams (id int PRIMARY KEY) DEFAULT CHARSET=utf8mb4;
+CREATE TABLE users (id int PRIMARY KEY, team int NOT NULL, CONSTRAINT of_team FOREIGN KEY (team) REFERENCES teams (id) ON DELETE CASCADE) DEFAULT CHARSET=utf8mb4;
+INSERT INTO teams VALUES (1), (2);
+INSERT INTO users VALUES (1, 1), (2, 2);
+-- change
+ALTER TABLE users RENAME COLUMN team TO team_id;
