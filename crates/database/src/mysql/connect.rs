@@ -143,7 +143,7 @@ fn settings(engine: Engine) -> String {
     format!(
         "SET NAMES utf8mb4;
          SET SESSION sql_mode = '{}', time_zone = '+00:00', autocommit = 1, foreign_key_checks = 1, unique_checks = 1,
-             innodb_strict_mode = 1, sql_safe_updates = 0, group_concat_max_len = 1048576, wait_timeout = 28800, {unlimited}",
+             innodb_strict_mode = 1, sql_safe_updates = 0, group_concat_max_len = 1048576, wait_timeout = 31536000, {unlimited}",
         default_sql_mode(engine)
     )
 }
@@ -157,6 +157,15 @@ pub(super) fn default_sql_mode(engine: Engine) -> &'static str {
         _ => {
             "ONLY_FULL_GROUP_BY,STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
         }
+    }
+}
+
+/// What an error of COMMIT means: when the server did not answer, or was interrupted, nobody but the ledger knows.
+pub(super) fn commit_meaning(place: &str, what: &str, error: &mysql_async::Error) -> Error {
+    match meaning(place, what, error) {
+        Error::ConnectionLost { database, what, reason } => Error::Unknown { database, what, reason },
+        Error::Cancelled { database, what } => Error::Unknown { database, what, reason: describe(error) },
+        other => other,
     }
 }
 

@@ -26,17 +26,7 @@ pub(super) async fn schema(server: &Server) -> Result<Schema, Error> {
     let (connection, release) = server.connect().await?;
     let mut catalogue = Catalogue { server, connection, release };
     catalogue.run(SETTINGS).await?;
-    let schema = catalogue.read(None).await?;
-    Ok(schema)
-}
-
-#[expect(dead_code, reason = "statements in doubt will ask")]
-/// The named tables only, and nothing else.
-pub(super) async fn tables(server: &Server, names: &[String]) -> Result<Schema, Error> {
-    let (connection, release) = server.connect().await?;
-    let mut catalogue = Catalogue { server, connection, release };
-    catalogue.run(SETTINGS).await?;
-    catalogue.read(Some(names)).await
+    catalogue.read().await
 }
 
 struct Catalogue<'a> {
@@ -81,24 +71,18 @@ impl Catalogue<'_> {
         Ok(rows.into_iter().map(Texts::from).collect())
     }
 
-    async fn read(&mut self, only: Option<&[String]>) -> Result<Schema, Error> {
+    async fn read(&mut self) -> Result<Schema, Error> {
         let mut schema = Schema::default();
         self.tables(&mut schema).await?;
-        if let Some(names) = only {
-            schema.tables.retain(|table, _| names.iter().any(|name| name.eq_ignore_ascii_case(table)));
-            schema.objects.clear();
-        }
         self.partitions(&mut schema).await?;
         self.columns(&mut schema).await?;
         self.indexes(&mut schema).await?;
         self.foreign_keys(&mut schema).await?;
         self.checks(&mut schema).await?;
         self.triggers(&mut schema).await?;
-        if only.is_none() {
-            self.views(&mut schema).await?;
-            self.routines(&mut schema).await?;
-            self.events(&mut schema).await?;
-        }
+        self.views(&mut schema).await?;
+        self.routines(&mut schema).await?;
+        self.events(&mut schema).await?;
         Ok(schema)
     }
 
@@ -312,9 +296,14 @@ impl Catalogue<'_> {
             database: self.server.place.clone(),
             reason: format!("`{sql}` tells nothing"),
             remedy: format!(
-                "grant the agent's user {} all rights on {}, SHOW VIEW and SHOW CREATE ROUTINE included",
+                "GRANT SHOW VIEW ON {}.* and, for routines of others, {} TO the agent's user {}",
+                quote(self.server.database()),
+                if self.release.engine == Engine::Mariadb {
+                    "SELECT ON mysql.proc"
+                } else {
+                    "SHOW_ROUTINE ON *.*"
+                },
                 self.server.user(),
-                quote(self.server.database())
             ),
         })?;
         Ok(format!("{}{}", without_definer(&canonical(text)), self.mode(row.and_then(|row| row.get("sql_mode")))))

@@ -1,12 +1,34 @@
-//! MariaDB 10.5 and later, MySQL 8.0 and later.
+//! MariaDB 10.6 and later, MySQL 8.0 and later.
 //!
-//! Deliberately absent: TLS (connect over loopback, a private network or a tunnel).
+//! Three kinds of connections: one is kept for the claim (a named lock lives as long as its connection), one is kept for short
+//! reads, and each introspection, preflight and execution has its own. An execution has a second one that watches it.
+//!
+//! Statements that define something commit by themselves here. How such a statement has its effect exactly once stands in
+//! [`one_by_one`]; everything else shares a transaction with its ledger row.
+//!
+//! An agent's sessions set what statements depend on: `sql_mode` is the engine's own default (so `||` is OR), the time zone
+//! is UTC, names and texts are utf8mb4, foreign keys and unique keys are checked, nothing is cut short by time limits. Jobs run
+//! under READ COMMITTED, unless the binary log holds statements.
+//!
+//! Deliberately absent: TLS (connect over loopback, a private network or a tunnel), connection proxies that share connections
+//! between sessions (they break named locks), other databases of the same server.
 
+mod backfill;
+mod claim;
 mod connect;
+mod doubt;
+mod execute;
+mod health;
 mod introspect;
+mod key;
 mod ledger;
+mod one_by_one;
+mod preflight;
 mod sizes;
 mod sql;
+mod statement;
+mod transaction;
+mod watchdog;
 
 use crate::database::Database;
 use crate::error::Error;
@@ -18,26 +40,40 @@ use crate::sizes::Sizes;
 pub(crate) use connect::{Server, code, meaning};
 use lockstep_core::in_flight::{Measurement, Obstacle};
 use lockstep_core::{Engine, Schema, Step, Version};
+use mysql_async::Conn;
 pub(crate) use sql::{quote, quoted_length};
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 
 /// The adapter for MariaDB and MySQL.
-#[derive(Debug)]
 pub(crate) struct Mysql {
     server: Server,
+    claim: Mutex<Option<claim::Claim>>,
+    /// For short reads. `None` while one is going on, after one that was dropped half-way, and after one that failed.
+    reader: Mutex<Option<Conn>>,
+}
+
+impl std::fmt::Debug for Mysql {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Mysql").field("place", &self.server.place).finish_non_exhaustive()
+    }
 }
 
 impl Mysql {
     pub(crate) fn new(engine: Engine, dsn: &str) -> Result<Self, Error> {
-        Ok(Self { server: Server::new(engine, dsn)? })
+        let server = Server::new(engine, dsn)?;
+        Ok(Self { server, claim: Mutex::new(None), reader: Mutex::new(None) })
     }
 
-    fn not_yet<T>(&self) -> Result<T, Error> {
-        Err(Error::Engine {
-            database: self.server.place.clone(),
-            reason: "executing on this engine is not there yet".to_owned(),
-        })
+    /// The kept connection, or another when it was lost.
+    async fn take_reader(&self, kept: &mut Option<Conn>) -> Result<Conn, Error> {
+        use mysql_async::prelude::Queryable as _;
+        if let Some(mut connection) = kept.take()
+            && connection.ping().await.is_ok()
+        {
+            return Ok(connection);
+        }
+        Ok(self.server.connect().await?.0)
     }
 }
 
@@ -51,16 +87,24 @@ impl Database for Mysql {
         &self.server.place
     }
 
-    async fn claim(&self, _: &Owner) -> Result<Ledger, Error> {
-        self.not_yet()
+    async fn claim(&self, owner: &Owner) -> Result<Ledger, Error> {
+        claim::claim(self, owner).await
     }
 
     async fn ledger(&self) -> Result<Ledger, Error> {
-        self.not_yet()
+        let mut kept = self.reader.lock().await;
+        let mut connection = self.take_reader(&mut kept).await?;
+        let ledger = ledger::read(&self.server.place, &mut connection).await;
+        *kept = Some(connection);
+        ledger
     }
 
-    async fn ledger_rows(&self, _: Version, _: u32) -> Result<Vec<Row>, Error> {
-        self.not_yet()
+    async fn ledger_rows(&self, after: Version, rows_max: u32) -> Result<Vec<Row>, Error> {
+        let mut kept = self.reader.lock().await;
+        let mut connection = self.take_reader(&mut kept).await?;
+        let rows = ledger::rows_after(&self.server.place, &mut connection, after, rows_max).await;
+        *kept = Some(connection);
+        rows
     }
 
     async fn schema(&self) -> Result<Schema, Error> {
@@ -71,20 +115,21 @@ impl Database for Mysql {
         sizes::read(&self.server).await
     }
 
-    async fn preflight(&self, _: &Step, _: &Limits) -> Vec<Obstacle> {
-        self.not_yet::<()>().err().iter().map(crate::preflight::failed_look).collect()
+    async fn preflight(&self, step: &Step, limits: &Limits) -> Vec<Obstacle> {
+        preflight::preflight(&self.server, step, limits).await
     }
 
     async fn execute(
         &self,
-        _: &Job,
-        _: &watch::Sender<Progress>,
-        _: &CancellationToken,
+        job: &Job,
+        progress: &watch::Sender<Progress>,
+        cancel: &CancellationToken,
     ) -> Result<Measurement, Error> {
-        self.not_yet()
+        claim::check(self).await?;
+        execute::execute(&self.server, job, progress, cancel).await
     }
 
     async fn health(&self) -> Health {
-        Health { problem: self.not_yet::<()>().err().map(|error| error.to_string()), ..Health::default() }
+        health::read(self).await
     }
 }

@@ -5,6 +5,11 @@ pub(crate) fn quote(identifier: &str) -> String {
     format!("`{}`", identifier.replace('`', "``"))
 }
 
+/// A text as a literal, under a mode in which backslashes escape: an agent's sessions have it.
+pub(crate) fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''").replace('\0', "\\0"))
+}
+
 /// Length of the quoted text at the start of `text`, quotes included. A doubled quote stands for itself, and so does whatever
 /// follows a backslash, except in a name.
 pub(crate) fn quoted_length(text: &str) -> usize {
@@ -40,7 +45,6 @@ impl<'a> Token<'a> {
         }
     }
 
-    #[expect(dead_code, reason = "statements will be read")]
     pub(crate) fn is_word(self, word: &str) -> bool {
         matches!(self, Self::Word(text) if text.eq_ignore_ascii_case(word))
     }

@@ -73,14 +73,14 @@ pub(crate) async fn resumes_at_its_cursor_and_touches_each_row_once(stand: Stand
 }
 
 pub(crate) async fn goes_through_text_and_composite_keys(stand: Stand) {
-    let plain = stand.plain().await;
+    let (plain, text) = (stand.plain().await, stand.key_text());
     plain
         .batch(
-            "CREATE TABLE parts (shop text NOT NULL, code text NOT NULL, touched integer NOT NULL DEFAULT 0,
+            &format!("CREATE TABLE parts (shop {text} NOT NULL, code {text} NOT NULL, touched integer NOT NULL DEFAULT 0,
                 PRIMARY KEY (shop, code));
              INSERT INTO parts (shop, code) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40)
-             SELECT s.shop, s.shop || i FROM n, (SELECT '' AS shop UNION ALL SELECT 'a''\"\\[]' UNION ALL SELECT 'ß€'
-                UNION ALL SELECT 'A' UNION ALL SELECT 'a') s",
+             SELECT s.shop, concat(s.shop, i) FROM n, (SELECT '' AS shop UNION ALL SELECT 'a''\"\\[]' UNION ALL SELECT 'ß€'
+                UNION ALL SELECT 'A' UNION ALL SELECT 'a') s"),
         )
         .await
         .unwrap();

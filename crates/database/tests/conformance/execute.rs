@@ -50,26 +50,29 @@ pub(crate) async fn a_version_on_another_base_is_refused(stand: Stand) {
 }
 
 pub(crate) async fn a_failed_transaction_leaves_no_trace(stand: Stand) {
-    let _plain = stand.users(1).await;
+    let plain = stand.users(1).await;
     let database = stand.claimed().await;
     let before = database.schema().await.unwrap();
+    let first = if stand.ddl_commits() { "UPDATE users SET touched = 7" } else { ADD_EMAIL };
     let error =
-        execute(&database, &forward(1, statements(&[ADD_EMAIL, "UPDATE nowhere SET a = 1"]))).await.unwrap_err();
+        execute(&database, &forward(1, statements(&[first, "UPDATE nowhere SET a = 1"]))).await.unwrap_err();
     assert!(error.to_string().contains("nowhere"), "{error}");
     assert_eq!((error.outcome(), error.retryable()), (Outcome::Failed, false));
     assert_eq!(database.schema().await.unwrap().fingerprint(), before.fingerprint());
     assert_eq!(database.ledger_rows(Version(0), 10).await.unwrap(), []);
     assert_eq!(database.ledger().await.unwrap().fence, Fence(0));
+    assert_eq!(one_integer(&plain, "SELECT count(*) FROM users WHERE touched = 7").await, 0);
 }
 
 pub(crate) async fn a_revert_restores_the_fingerprint(stand: Stand) {
     let _plain = stand.users(1).await;
     let database = stand.claimed().await;
     let before = database.schema().await.unwrap();
-    let forward_job = forward(1, statements(&[ADD_EMAIL, "CREATE UNIQUE INDEX users_by_email ON users (email)"]));
+    let add = format!("ALTER TABLE users ADD COLUMN email {}", stand.key_text());
+    let forward_job = forward(1, statements(&[&add, "CREATE UNIQUE INDEX users_by_email ON users (email)"]));
     execute(&database, &forward_job).await.unwrap();
     assert_ne!(database.schema().await.unwrap().fingerprint(), before.fingerprint());
-    let revert_job = revert(1, statements(&["DROP INDEX users_by_email", DROP_EMAIL]));
+    let revert_job = revert(1, statements(&[&stand.drop_index("users_by_email"), DROP_EMAIL]));
     execute(&database, &revert_job).await.unwrap();
     assert_eq!(database.schema().await.unwrap().diff(&before), Vec::<String>::new());
     assert_eq!(database.schema().await.unwrap().fingerprint(), before.fingerprint());
@@ -186,7 +189,8 @@ pub(crate) async fn a_half_done_version_stops_others_until_it_is_reverted(stand:
     let error = execute(&database, &other).await.unwrap_err();
     assert!(matches!(error, Error::HalfDone { claimed: Version(1), .. }), "{error}");
     // The second index was never made: undoing it is nothing to do.
-    execute(&database, &revert(1, alone(&["DROP INDEX broken", "DROP INDEX users_by_name"]))).await.unwrap();
+    let undo = alone(&[&stand.drop_index("broken"), &stand.drop_index("users_by_name")]);
+    execute(&database, &revert(1, undo)).await.unwrap();
     assert_eq!(database.schema().await.unwrap().diff(&before), Vec::<String>::new());
     execute(&database, &other).await.unwrap();
 }
@@ -205,8 +209,8 @@ pub(crate) async fn transaction_control_and_joined_statements_are_refused(stand:
 
 pub(crate) async fn hostile_names_are_only_names(stand: Stand) {
     let plain = stand.plain().await;
-    let (table, key, column) = (r#""t""; DROP TABLE x; --""#, r#"k'"$1 ключ"#, r#""select * ✓""#);
-    let quoted_key = format!("\"{}\"", key.replace('"', "\"\""));
+    let (table, key) = (&stand.quoted(r#"t"; DROP `TABLE` x; --"#), r#"k'"$1 ключ"#);
+    let (quoted_key, column) = (stand.quoted(key), &stand.quoted("select * ✓"));
     plain.batch(&format!("CREATE TABLE {table} ({quoted_key} integer PRIMARY KEY, {column} text)")).await.unwrap();
     plain.batch(&format!("INSERT INTO {table} VALUES (1, 'a'), (2, 'b')")).await.unwrap();
     let database = stand.claimed().await;
@@ -215,7 +219,7 @@ pub(crate) async fn hostile_names_are_only_names(stand: Stand) {
     assert_eq!(found.columns[0].name, key);
     assert!(schema.diff(&Default::default()).iter().any(|line| line.contains(key)));
     let fill = Action::Backfill(lockstep_core::step::Backfill {
-        table: table.to_owned(),
+        table: table.clone(),
         key: vec![key.to_owned()],
         set: format!("{column} = 'it''s'"),
         only_where: None,

@@ -32,6 +32,17 @@ pub(crate) struct Stand {
 }
 
 impl Stand {
+    /// True where what defines something commits by itself, so that no transaction can hold it.
+    pub(crate) fn ddl_commits(&self) -> bool {
+        matches!(self.engine, Engine::Mariadb | Engine::Mysql)
+    }
+
+    /// A statement that makes the index `index` of `users` go away.
+    pub(crate) fn drop_index(&self, index: &str) -> String {
+        let table = if self.ddl_commits() { " ON users" } else { "" };
+        format!("DROP INDEX {index}{table}")
+    }
+
     pub(crate) fn database(&self) -> Arc<dyn Database> {
         lockstep_database::connect(self.engine, &self.dsn).unwrap()
     }
@@ -46,11 +57,25 @@ impl Stand {
         plain::connect(self.engine, &self.dsn).await.unwrap()
     }
 
+    /// A type of text that can be a key.
+    pub(crate) fn key_text(&self) -> &'static str {
+        if self.ddl_commits() { "varchar(50) COLLATE utf8mb4_bin" } else { "text" }
+    }
+
+    /// A name, quoted.
+    pub(crate) fn quoted(&self, name: &str) -> String {
+        let quote = if self.ddl_commits() { "`" } else { "\"" };
+        format!("{quote}{}{quote}", name.replace(quote, &quote.repeat(2)))
+    }
+
     /// A plain connection and a table `users` with this many rows.
     pub(crate) async fn users(&self, rows: u32) -> plain::Connection {
         let plain = self.plain().await;
         plain
-            .batch("CREATE TABLE users (id integer PRIMARY KEY, name text NOT NULL, touched integer NOT NULL DEFAULT 0)")
+            .batch(&format!(
+                "CREATE TABLE users (id integer PRIMARY KEY, name {} NOT NULL, touched integer NOT NULL DEFAULT 0)",
+                self.key_text()
+            ))
             .await
             .unwrap();
         plain

@@ -1,0 +1,211 @@
+//! Keyset batches, each its own transaction together with its cursor.
+
+use super::connect::meaning;
+use super::execute::ClaimRow;
+use super::key::{KeyColumn, beyond, up_to};
+use super::ledger::{self, Reached};
+use super::sql::{Token, literal, tokens};
+use super::transaction::{Here, Run, Work};
+use crate::batch_size::BatchSize;
+use crate::error::Error;
+use crate::ledger::State;
+use crate::retry::milliseconds;
+use lockstep_core::in_flight::Measurement;
+use lockstep_core::step::Backfill;
+use mysql_async::prelude::Queryable as _;
+use std::time::Instant;
+
+/// A key, each column as the server prints it: text goes through every allowed type and back without loss.
+type Key = Vec<String>;
+
+/// Where a batch ends.
+struct End {
+    key: Key,
+    rows: u64,
+}
+
+/// Runs the batches that are left.
+pub(super) async fn run(run: &mut Run<'_>, backfill: &Backfill) -> Result<Measurement, Error> {
+    let started = Instant::now();
+    let columns = key_columns(run, backfill).await?;
+    let Some(begin) = run.write(&ClaimRow).await? else {
+        return Ok(run.measurement(0, 0));
+    };
+    let mut reached = begin.reached;
+    let rows_total_estimate = estimate(run, backfill).await?;
+    let mut size = BatchSize::new(backfill.batch_rows_max, run.job.patience.batch_target);
+    loop {
+        run.progress.send_modify(|progress| {
+            progress.rows_done = reached.rows_done;
+            progress.batches = reached.batches;
+            progress.rows_total_estimate = rows_total_estimate;
+        });
+        if run.cancel.is_cancelled() {
+            return Err(run.cancelled());
+        }
+        let batch_started = Instant::now();
+        let (next, last) = batch(run, backfill, &columns, reached, size.rows()).await?;
+        reached = next;
+        if last {
+            break;
+        }
+        size.observe(batch_started.elapsed());
+    }
+    let duration_ms = milliseconds(started.elapsed());
+    Ok(Measurement { duration_ms, ..run.measurement(reached.rows_written, reached.batches) })
+}
+
+/// One batch; true when it was the last.
+async fn batch(
+    run: &mut Run<'_>,
+    backfill: &Backfill,
+    columns: &[KeyColumn],
+    reached: Reached,
+    rows: u32,
+) -> Result<(Reached, bool), Error> {
+    let start = cursor_of(run, columns, &reached)?;
+    let end = find_end(run, backfill, columns, &start, rows).await?;
+    let last = end.as_ref().is_none_or(|end| end.rows < u64::from(rows));
+    run.attempts.next_transaction();
+    let update = end.as_ref().map(|end| update(backfill, columns, &start, &end.key));
+    let next = run.write(&Batch { update, end, reached, last }).await?;
+    Ok((next, last))
+}
+
+struct Batch {
+    update: Option<String>,
+    end: Option<End>,
+    reached: Reached,
+    last: bool,
+}
+
+#[async_trait::async_trait]
+impl Work for Batch {
+    type Output = Reached;
+
+    async fn run(&self, here: &mut Here<'_>) -> Result<Reached, Error> {
+        ledger::check_fence(here).await?;
+        let mut next = self.reached.clone();
+        if let (Some(end), Some(update)) = (&self.end, &self.update) {
+            next.rows_written += here.run(update).await?;
+            next.rows_done += end.rows;
+            next.batches += 1;
+            next.cursor = Some(serde_json::to_string(&end.key).expect("texts always serialise"));
+        }
+        let state = if self.last { here.job.kind.done() } else { State::Claimed };
+        ledger::write(here, state, &next).await?;
+        Ok(next)
+    }
+}
+
+fn update(backfill: &Backfill, columns: &[KeyColumn], start: &Key, end: &Key) -> String {
+    let mut conditions = vec![up_to(columns, end)];
+    if !start.is_empty() {
+        conditions.push(beyond(columns, start));
+    }
+    conditions.extend(backfill.only_where.as_ref().map(|only| format!("({only})")));
+    format!("UPDATE {} SET {} WHERE {}", backfill.table, backfill.set, conditions.join(" AND "))
+}
+
+async fn find_end(
+    run: &mut Run<'_>,
+    backfill: &Backfill,
+    columns: &[KeyColumn],
+    start: &Key,
+    rows: u32,
+) -> Result<Option<End>, Error> {
+    let list = |form: &dyn Fn(&KeyColumn) -> String| columns.iter().map(form).collect::<Vec<_>>().join(", ");
+    let key = list(&KeyColumn::quoted);
+    let condition = if start.is_empty() { String::new() } else { format!("WHERE {}", beyond(columns, start)) };
+    let sql = format!(
+        "SELECT COUNT(*) OVER (), {} FROM (SELECT {key} FROM {} {condition} ORDER BY {key} LIMIT {rows}) batch
+         ORDER BY {} LIMIT 1",
+        list(&KeyColumn::text),
+        backfill.table,
+        list(&|column| format!("{} DESC", column.quoted())),
+    );
+    let Some(row) = run.first_row(&sql).await? else { return Ok(None) };
+    let unreadable = || Error::Engine {
+        database: run.server.place.clone(),
+        reason: format!("the key of {} is not readable as text", backfill.table),
+    };
+    let count: Option<u64> = row.get(0);
+    let text = |position: usize| row.get_opt::<String, _>(position).and_then(Result::ok);
+    let key: Option<Key> = (1..=columns.len()).map(text).collect();
+    let (Some(rows), Some(key)) = (count, key) else { return Err(unreadable()) };
+    Ok(Some(End { rows, key }))
+}
+
+fn cursor_of(run: &Run<'_>, columns: &[KeyColumn], reached: &Reached) -> Result<Key, Error> {
+    let Some(text) = &reached.cursor else { return Ok(Key::new()) };
+    let damaged = |reason: String| Error::DamagedLedger { database: run.server.place.clone(), reason };
+    let version = run.job.version;
+    let key: Key = serde_json::from_str(text)
+        .map_err(|error| damaged(format!("the cursor of version {version} is not readable: {error}")))?;
+    if key.len() != columns.len() {
+        return Err(damaged(format!("the cursor of version {version} is of another key")));
+    }
+    Ok(key)
+}
+
+/// The key's columns. Refuses columns that are not there or may hold NULL (a row without a key is in no batch).
+async fn key_columns(run: &mut Run<'_>, backfill: &Backfill) -> Result<Vec<KeyColumn>, Error> {
+    if backfill.batch_rows_max == 0 {
+        return Err(unusable(run, "`batch_rows_max` must be at least 1".to_owned()));
+    }
+    if backfill.key.is_empty() {
+        return Err(unusable(run, "a backfill needs the columns of a key".to_owned()));
+    }
+    let sql = format!(
+        "SELECT COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, IS_NULLABLE FROM information_schema.COLUMNS WHERE {}",
+        is_table(backfill)
+    );
+    let rows: Result<Vec<(String, String, String, String)>, _> = run.connection.query(&sql).await;
+    let rows = rows.map_err(|error| meaning(&run.server.place, &sql, &error))?;
+    if rows.is_empty() {
+        return Err(unusable(run, format!("table {} does not exist here", backfill.table)));
+    }
+    let column = |name: &String| {
+        let table = &backfill.table;
+        let found = rows.iter().find(|(column, ..)| column.eq_ignore_ascii_case(name));
+        let Some((_, data_type, column_type, nullable)) = found else {
+            return Err(unusable(run, format!("table {table} has no column `{name}`")));
+        };
+        if nullable == "YES" {
+            let reason = format!("key column `{name}` of {table} may hold NULL; choose a key that is NOT NULL");
+            return Err(unusable(run, reason));
+        }
+        KeyColumn::new(name, data_type, column_type).ok_or_else(|| {
+            let reason = format!("key column `{name}` of {table} is {data_type}, which no batch can be cut by");
+            unusable(run, format!("{reason}; choose a key of numbers, texts, times or bytes"))
+        })
+    };
+    backfill.key.iter().map(column).collect()
+}
+
+fn unusable(run: &Run<'_>, reason: String) -> Error {
+    Error::InvalidAction { step: run.job.step_name.clone(), reason }
+}
+
+/// A condition on `TABLE_SCHEMA` and `TABLE_NAME`.
+fn is_table(backfill: &Backfill) -> String {
+    let tokens = tokens(&backfill.table);
+    let names: Vec<String> = tokens
+        .iter()
+        .filter_map(|token| match token {
+            Token::Word(name) => Some((*name).to_owned()),
+            Token::Name(name) => Some(name[1..].strip_suffix('`').unwrap_or(&name[1..]).replace("``", "`")),
+            _ => None,
+        })
+        .collect();
+    let table = names.last().map(|name| literal(name)).unwrap_or_else(|| "NULL".to_owned());
+    let database = if names.len() > 1 { literal(&names[0]) } else { "DATABASE()".to_owned() };
+    format!("TABLE_SCHEMA = {database} AND TABLE_NAME = {table}")
+}
+
+/// What the server's own statistics say.
+async fn estimate(run: &mut Run<'_>, backfill: &Backfill) -> Result<Option<u64>, Error> {
+    let sql = format!("SELECT TABLE_ROWS FROM information_schema.TABLES WHERE {}", is_table(backfill));
+    let rows: Result<Option<Option<u64>>, _> = run.connection.query_first(&sql).await;
+    Ok(rows.map_err(|error| meaning(&run.server.place, &sql, &error))?.flatten())
+}

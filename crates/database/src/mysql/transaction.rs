@@ -1,0 +1,205 @@
+//! Transactions with short waits for locks that are tried again, and statements that can be cancelled.
+
+use super::claim;
+use super::connect::{Server, commit_meaning, meaning};
+use super::watchdog::{KillOnDrop, Watchdog};
+use crate::error::Error;
+use crate::job::{Job, Progress};
+use crate::retry::{Attempts, milliseconds};
+use lockstep_core::in_flight::Measurement;
+use mysql_async::Conn;
+use mysql_async::prelude::Queryable as _;
+use std::pin::pin;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// What one job works with.
+pub(super) struct Run<'a> {
+    pub(super) server: &'a Server,
+    pub(super) connection: Conn,
+    pub(super) job: &'a Job,
+    pub(super) attempts: Attempts,
+    pub(super) progress: &'a watch::Sender<Progress>,
+    pub(super) cancel: &'a CancellationToken,
+    watchdog: Watchdog,
+    leftover: KillOnDrop,
+}
+
+/// A transaction in which work is done.
+pub(super) struct Here<'a> {
+    pub(super) place: &'a str,
+    pub(super) connection: &'a mut Conn,
+    pub(super) job: &'a Job,
+}
+
+impl Here<'_> {
+    /// Runs one statement; how many rows it found.
+    pub(super) async fn run(&mut self, sql: &str) -> Result<u64, Error> {
+        run(self.place, self.connection, sql).await
+    }
+}
+
+/// Runs one statement; how many rows it found.
+pub(super) async fn run(place: &str, connection: &mut Conn, sql: &str) -> Result<u64, Error> {
+    connection.query_drop(sql).await.map_err(|error| meaning(place, sql, &error))?;
+    Ok(connection.affected_rows())
+}
+
+/// Work that one transaction does. It may be done several times, and counts once.
+#[async_trait::async_trait]
+pub(super) trait Work: Sync {
+    /// What it gives.
+    type Output: Send;
+
+    /// Does it; the transaction is committed when it succeeds.
+    async fn run(&self, here: &mut Here<'_>) -> Result<Self::Output, Error>;
+}
+
+impl<'a> Run<'a> {
+    pub(super) async fn new(
+        server: &'a Server,
+        job: &'a Job,
+        progress: &'a watch::Sender<Progress>,
+        cancel: &'a CancellationToken,
+    ) -> Result<Self, Error> {
+        let (mut connection, _) = server.connect().await?;
+        claim::run_alone(server, &mut connection, job.patience.deadline).await?;
+        let settings = settings(server, &mut connection, job).await?;
+        run(&server.place, &mut connection, &settings).await?;
+        let watchdog = Watchdog::start(server, connection.id(), job.patience.lock_timeout);
+        let leftover = KillOnDrop::new(server, connection.id());
+        let attempts = Attempts::new(&job.patience);
+        Ok(Self { server, connection, job, attempts, progress, cancel, watchdog, leftover })
+    }
+
+    /// Lets the next job begin at once. What was not finished like this is ended by the server.
+    pub(super) async fn finish(mut self) {
+        self.leftover.disarm();
+        let _ = self.connection.query_drop("DO RELEASE_ALL_LOCKS()").await;
+        let _ = self.connection.disconnect().await;
+    }
+
+    /// One transaction, tried again while others hold what it needs.
+    pub(super) async fn write<W: Work>(&mut self, work: &W) -> Result<W::Output, Error> {
+        loop {
+            self.attempts.begin();
+            let attempt = attempt(&mut self.connection, &self.server.place, self.job, self.cancel, work);
+            let place = &self.server.place;
+            match cancellable(&self.watchdog, self.cancel, place, &self.job.step_name, attempt).await {
+                Err(Error::Busy { .. }) => self.pause().await?,
+                result => return result,
+            }
+        }
+    }
+
+    /// One statement outside of any transaction of ours; cancelled on request.
+    pub(super) async fn alone(&mut self, sql: &str) -> Result<u64, Error> {
+        let (place, connection) = (&self.server.place, &mut self.connection);
+        cancellable(&self.watchdog, self.cancel, place, &self.job.step_name, run(place, connection, sql)).await
+    }
+
+    /// One query outside of any transaction of ours; cancelled on request.
+    pub(super) async fn first_row(&mut self, sql: &str) -> Result<Option<mysql_async::Row>, Error> {
+        let (place, connection) = (&self.server.place, &mut self.connection);
+        let query = async { connection.query_first(sql).await.map_err(|error| meaning(place, sql, &error)) };
+        cancellable(&self.watchdog, self.cancel, place, &self.job.step_name, query).await
+    }
+
+    /// All rows of a query; cancelled on request.
+    pub(super) async fn rows(&mut self, sql: &str) -> Result<Vec<mysql_async::Row>, Error> {
+        let (place, connection) = (&self.server.place, &mut self.connection);
+        let query = async { connection.query(sql).await.map_err(|error| meaning(place, sql, &error)) };
+        cancellable(&self.watchdog, self.cancel, place, &self.job.step_name, query).await
+    }
+
+    /// After an attempt that ended because a lock was not to be had.
+    pub(super) async fn pause(&mut self) -> Result<(), Error> {
+        let failures = self.attempts.failures + 1;
+        self.progress.send_modify(|progress| progress.lock_timeouts = failures);
+        self.attempts.pause(&self.server.place, &self.job.step_name, self.cancel).await
+    }
+
+    pub(super) fn cancelled(&self) -> Error {
+        Error::Cancelled { database: self.server.place.clone(), what: self.job.step_name.clone() }
+    }
+
+    pub(super) fn measurement(&self, rows: u64, batches: u64) -> Measurement {
+        Measurement {
+            duration_ms: milliseconds(self.attempts.elapsed()),
+            lock_wait_ms: milliseconds(self.attempts.lock_wait),
+            attempts: self.attempts.count(),
+            rows,
+            batches,
+            blocked_sessions_max: self.watchdog.blocked_sessions_max(),
+        }
+    }
+}
+
+/// The server's own limits for waiting, which are behind the watchdog's. Without gaps between rows being locked, others can insert
+/// into the range of a batch; a binary log of statements does not allow that.
+async fn settings(server: &Server, connection: &mut Conn, job: &Job) -> Result<String, Error> {
+    let sql = "SELECT @@log_bin AND @@binlog_format = 'STATEMENT'";
+    let logs_statements: Option<u8> =
+        connection.query_first(sql).await.map_err(|error| meaning(&server.place, sql, &error))?;
+    let isolation = if logs_statements == Some(1) { "REPEATABLE READ" } else { "READ COMMITTED" };
+    let seconds = job.patience.lock_timeout.as_secs_f64().ceil().max(1.0);
+    Ok(format!(
+        "SET SESSION lock_wait_timeout = {seconds}, innodb_lock_wait_timeout = {seconds};
+         SET SESSION TRANSACTION ISOLATION LEVEL {isolation}"
+    ))
+}
+
+async fn attempt<W: Work>(
+    connection: &mut Conn,
+    place: &str,
+    job: &Job,
+    cancel: &CancellationToken,
+    work: &W,
+) -> Result<W::Output, Error> {
+    run(place, connection, "START TRANSACTION").await?;
+    let result = work.run(&mut Here { place, connection, job }).await;
+    let output = match result {
+        // Some functions end early and report success when they are interrupted.
+        Ok(_) if cancel.is_cancelled() => {
+            let _ = connection.query_drop("ROLLBACK").await;
+            return Err(Error::Cancelled { database: place.to_owned(), what: job.step_name.clone() });
+        }
+        Ok(output) => output,
+        Err(error) => {
+            // When that fails, the connection is gone, and so is the transaction.
+            let _ = connection.query_drop("ROLLBACK").await;
+            return Err(error);
+        }
+    };
+    connection.query_drop("COMMIT").await.map_err(|error| commit_meaning(place, &job.step_name, &error))?;
+    Ok(output)
+}
+
+/// Waits for `work`; when cancelled, makes the server give up the statement and waits for its answer, which may still be success.
+async fn cancellable<T>(
+    watchdog: &Watchdog,
+    cancel: &CancellationToken,
+    place: &str,
+    what: &str,
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    if cancel.is_cancelled() {
+        return Err(Error::Cancelled { database: place.to_owned(), what: what.to_owned() });
+    }
+    let busy = watchdog.begin();
+    let mut work = pin!(work);
+    let result = tokio::select! {
+        result = &mut work => result,
+        () = cancel.cancelled() => {
+            busy.interrupt();
+            work.await
+        }
+    };
+    match result {
+        // Interrupted, and not because anybody wanted it to end.
+        Err(Error::Cancelled { database, what }) if watchdog.has_fired() && !cancel.is_cancelled() => {
+            Err(Error::Busy { database, what, attempts: 1, waited_ms: 0 })
+        }
+        result => result,
+    }
+}

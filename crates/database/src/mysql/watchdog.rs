@@ -1,0 +1,179 @@
+//! A second connection that ends what waits too long or is no longer wanted, and counts who waits behind it.
+//!
+//! The server's own limits for waiting count in whole seconds, and everything queues behind a waiting `ALTER TABLE`. So the
+//! statement is watched, and interrupted once it has waited for a lock as long as it may. Dropping a future of the driver does not
+//! stop its statement either: interrupting it is the only way.
+
+use super::connect::Server;
+use crate::error::Error;
+use mysql_async::Conn;
+use mysql_async::prelude::Queryable as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+use tokio::task::JoinHandle;
+
+const RHYTHM_MIN: Duration = Duration::from_millis(5);
+const RHYTHM_MAX: Duration = Duration::from_millis(25);
+/// Between two attempts to get a connection for watching.
+const RECONNECT: Duration = Duration::from_millis(100);
+
+/// Watches until it is dropped.
+pub(super) struct Watchdog {
+    shared: Arc<Shared>,
+    watching: JoinHandle<()>,
+}
+
+struct Shared {
+    server: Server,
+    /// The watched connection.
+    id: u32,
+    lock_timeout: Duration,
+    /// A statement is running.
+    busy: AtomicBool,
+    /// It is no longer wanted.
+    unwanted: AtomicBool,
+    /// It was interrupted because it waited too long.
+    fired: AtomicBool,
+    blocked_sessions_max: AtomicU32,
+}
+
+/// While it lives, a statement is running.
+pub(super) struct Busy(Arc<Shared>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.busy.store(false, Ordering::SeqCst);
+        self.0.unwanted.store(false, Ordering::SeqCst);
+    }
+}
+
+impl Busy {
+    /// Interrupts it, again and again until it ends: an interruption that comes between two statements has no effect.
+    pub(super) fn interrupt(&self) {
+        self.0.unwanted.store(true, Ordering::SeqCst);
+    }
+}
+
+impl Watchdog {
+    pub(super) fn start(server: &Server, id: u32, lock_timeout: Duration) -> Self {
+        let shared = Arc::new(Shared {
+            server: server.clone(),
+            id,
+            lock_timeout,
+            busy: AtomicBool::new(false),
+            unwanted: AtomicBool::new(false),
+            fired: AtomicBool::new(false),
+            blocked_sessions_max: AtomicU32::new(0),
+        });
+        let watching = tokio::spawn(watch(Arc::clone(&shared)));
+        Self { shared, watching }
+    }
+
+    pub(super) fn begin(&self) -> Busy {
+        self.shared.fired.store(false, Ordering::SeqCst);
+        self.shared.busy.store(true, Ordering::SeqCst);
+        Busy(Arc::clone(&self.shared))
+    }
+
+    /// True when what ended just now was interrupted because it had waited too long.
+    pub(super) fn has_fired(&self) -> bool {
+        self.shared.fired.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn blocked_sessions_max(&self) -> u32 {
+        self.shared.blocked_sessions_max.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Watchdog {
+    fn drop(&mut self) {
+        self.watching.abort();
+    }
+}
+
+async fn watch(shared: Arc<Shared>) {
+    loop {
+        // Without a connection the server's own limits hold, which are longer.
+        if let Ok((connection, _)) = shared.server.connect().await {
+            let _ = watch_on(&shared, connection).await;
+        }
+        tokio::time::sleep(RECONNECT).await;
+    }
+}
+
+async fn watch_on(shared: &Shared, mut connection: Conn) -> Result<(), mysql_async::Error> {
+    let mut rhythm = tokio::time::interval((shared.lock_timeout / 4).clamp(RHYTHM_MIN, RHYTHM_MAX));
+    let mut waiting_since: Option<Instant> = None;
+    loop {
+        rhythm.tick().await;
+        if !shared.busy.load(Ordering::SeqCst) {
+            waiting_since = None;
+            continue;
+        }
+        if shared.unwanted.load(Ordering::SeqCst) {
+            interrupt(shared, &mut connection).await;
+            continue;
+        }
+        let (waits, blocked) = look(shared, &mut connection).await?;
+        shared.blocked_sessions_max.fetch_max(blocked, Ordering::Relaxed);
+        waiting_since = if waits { waiting_since.or_else(|| Some(Instant::now())) } else { None };
+        if waiting_since.is_some_and(|since| since.elapsed() >= shared.lock_timeout) {
+            shared.fired.store(true, Ordering::SeqCst);
+            interrupt(shared, &mut connection).await;
+            waiting_since = None;
+        }
+    }
+}
+
+/// Whether the watched statement waits for the lock of a table, and how many others wait for locks of tables meanwhile. Who waits
+/// for a row stands in a table that the server does not renew while it is read often; there the server's own limit holds.
+async fn look(shared: &Shared, connection: &mut Conn) -> Result<(bool, u32), mysql_async::Error> {
+    let sql = format!(
+        "SELECT COALESCE(SUM(ID = {id}), 0), COALESCE(SUM(ID <> {id}), 0) FROM information_schema.PROCESSLIST
+         WHERE STATE LIKE 'Waiting for table%lock' AND (ID = {id} OR DB = DATABASE())",
+        id = shared.id
+    );
+    let row: Option<(u32, u32)> = connection.query_first(sql).await?;
+    let (own, others) = row.unwrap_or_default();
+    Ok((own > 0, others))
+}
+
+async fn interrupt(shared: &Shared, connection: &mut Conn) {
+    // What matters is the statement's own answer; an interruption that does not get through is repeated.
+    let _ = connection.query_drop(format!("KILL QUERY {}", shared.id)).await;
+}
+
+/// Whoever drops an execution wants it stopped: ends its connection.
+pub(super) struct KillOnDrop {
+    server: Server,
+    id: Option<u32>,
+}
+
+impl KillOnDrop {
+    pub(super) fn new(server: &Server, id: u32) -> Self {
+        Self { server: server.clone(), id: Some(id) }
+    }
+
+    pub(super) fn disarm(&mut self) {
+        self.id = None;
+    }
+}
+
+impl Drop for KillOnDrop {
+    fn drop(&mut self) {
+        if let (Some(id), Ok(runtime)) = (self.id.take(), tokio::runtime::Handle::try_current()) {
+            let server = self.server.clone();
+            runtime.spawn(async move {
+                let killed: Result<(), Error> = async {
+                    let mut connection = server.connect_plain().await?;
+                    let _ = connection.query_drop(format!("KILL {id}")).await;
+                    Ok(())
+                }
+                .await;
+                // The next execution ends what is still running.
+                drop(killed);
+            });
+        }
+    }
+}
