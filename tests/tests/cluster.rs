@@ -37,4 +37,5 @@ stories! {
     seven_nodes_have_five_voters in membership,
     snapshot_installs_in_mid_change in membership,
     partitioned_leader_steps_back_and_the_change_goes_on in partition,
+    a_folder_of_plain_sql_is_applied_in_order_and_once in migrations,
 }

@@ -4,4 +4,5 @@ pub(crate) mod change;
 pub(crate) mod client;
 pub(crate) mod kill;
 pub(crate) mod membership;
+pub(crate) mod migrations;
 pub(crate) mod partition;
