@@ -21,6 +21,10 @@ pub struct Catalog {
     created: BTreeSet<String>,
     /// Columns that this change adds, with their tables: no client uses them yet.
     created_columns: BTreeSet<(String, String)>,
+    /// Objects that are no tables and that this change makes, by kind and name: no client uses them yet.
+    created_objects: BTreeSet<(String, String)>,
+    /// Tables that are there and whose form is not known.
+    formless: BTreeSet<String>,
 }
 
 /// What is known of a table.
@@ -52,6 +56,7 @@ impl Catalog {
     pub fn table(&self, name: &str) -> Known<'_> {
         match self.schema.tables.get(name) {
             Some(table) => Known::Table(table),
+            None if self.formless.contains(name) => Known::Unknown,
             None if self.is_complete => Known::Absent,
             None => Known::Unknown,
         }
@@ -69,6 +74,18 @@ impl Catalog {
         self.schema.tables.insert(name.to_owned(), table);
     }
 
+    /// Notes that the change made a table whose columns its statement does not say.
+    pub fn create_formless_table(&mut self, name: &str) {
+        self.created.insert(name.to_owned());
+        self.formless.insert(name.to_owned());
+    }
+
+    /// Notes that a table is gone.
+    pub fn drop_table(&mut self, name: &str) -> Option<Table> {
+        self.formless.remove(name);
+        self.schema.tables.remove(name)
+    }
+
     /// Notes that the change added a column to a table that was there; its name folded as the engine compares names.
     pub fn create_column(&mut self, table: &str, column: &str) {
         self.created_columns.insert((table.to_owned(), column.to_owned()));
@@ -78,6 +95,17 @@ impl Catalog {
     #[must_use]
     pub fn is_column_created_here(&self, table: &str, column: &str) -> bool {
         self.created_columns.contains(&(table.to_owned(), column.to_owned()))
+    }
+
+    /// Notes that the change made an object that is no table.
+    pub fn create_object(&mut self, kind: &str, name: &str) {
+        self.created_objects.insert((kind.to_owned(), name.to_owned()));
+    }
+
+    /// True for an object that is no table and that this change itself made.
+    #[must_use]
+    pub fn is_object_created_here(&self, kind: &str, name: &str) -> bool {
+        self.created_objects.contains(&(kind.to_owned(), name.to_owned()))
     }
 
     /// Rows of a table; `None` when nobody knows. A table that this change made has none.
@@ -90,5 +118,6 @@ impl Catalog {
     pub fn end_change(&mut self) {
         self.created.clear();
         self.created_columns.clear();
+        self.created_objects.clear();
     }
 }

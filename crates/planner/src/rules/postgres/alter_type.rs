@@ -43,11 +43,62 @@ pub(super) fn plan(
     if using.is_none() && is_widening(&there.data_type, &to) {
         return Ok(widened(rule, found, &there, &to));
     }
-    let ways = ways(rule, found, &there, &to, using)?;
-    if ways.called != column {
-        return renamed(rule, found, &there, &to, &ways);
+    let before = rule.catalog.clone();
+    let planned = ways(rule, found, &there, &to, using).and_then(|ways| {
+        if ways.called == column {
+            swapped(rule, found, &there, &to, &ways)
+        } else {
+            renamed(rule, found, &there, &to, &ways)
+        }
+    });
+    if planned.is_err() && rule.is_empty_here(found) {
+        *rule.catalog = before;
+        return Ok(while_empty(rule, found, &there, &to, using));
     }
-    swapped(rule, found, &there, &to, &ways)
+    planned
+}
+
+/// Where there is no row, none is written anew.
+fn while_empty(rule: &mut Rule<'_>, found: &Found, there: &Column, to: &str, using: Option<&Expr>) -> Drafts {
+    let (name, query) = found.without_rows();
+    let column = q(&there.name);
+    let table = format!("ALTER TABLE {} ALTER COLUMN {column}", found.name.sql());
+    let default = there.default.as_ref();
+    let mut forward = Vec::new();
+    // A default is not cast where the type is.
+    if default.is_some() && using.is_some() {
+        forward.push(format!("{table} DROP DEFAULT"));
+    }
+    forward.push(set_type(found, &there.name, to, using));
+    if let Some(default) = default.filter(|_| using.is_some()) {
+        forward.push(format!("{table} SET DEFAULT {}", default.split("::").next().unwrap_or(default)));
+    }
+    let mut revert = Vec::new();
+    revert.extend(default.map(|_| format!("{table} DROP DEFAULT")));
+    revert.push(format!("{table} TYPE {} USING {column}::text::{}", there.data_type, there.data_type));
+    revert.extend(default.map(|default| format!("{table} SET DEFAULT {default}")));
+    if let Some(mine) = rule.column_mut(&found.name, &there.name) {
+        to.clone_into(&mut mine.data_type);
+    }
+    let step = Draft::statements(
+        &format!("type of {}", column::shown(&found.name, &there.name)),
+        Phase::Expand,
+        forward,
+        Some(revert),
+    )
+    .holds(&found.name, ACCESS_EXCLUSIVE)
+    .only_if(&name, query)
+    .why("It would write the whole table anew, and is done only where the table is empty: then there is nothing to write.");
+    let step = super::alter_table::foreign_targets(&found.table)
+        .into_iter()
+        .chain(
+            twin::pointing_at(rule, &found.name, Some(&there.name))
+                .and_then(|(key, _)| super::table_name::Name::from_key(&key)),
+        )
+        .fold(step, |step, other| step.holds(&other, ACCESS_EXCLUSIVE));
+    let mut drafts = on(&found.name, vec![step]);
+    drafts.hazards.push(format!("a rollback writes {} anew under ACCESS EXCLUSIVE", found.name.key()));
+    drafts
 }
 
 fn set_type(found: &Found, column: &str, data_type: &str, using: Option<&Expr>) -> String {
@@ -144,6 +195,14 @@ fn evident(rule: &Rule<'_>, there: &Column, to: &str, using: &Expr) -> Option<(S
     let plain = q(&there.name);
     match using {
         Expr::Nested(inner) => evident(rule, there, to, inner),
+        // By way of its text, as enums go.
+        Expr::Cast { expr, data_type, .. }
+            if types::printed(rule.catalog, data_type) == to
+                && matches!(&**expr, Expr::Cast { expr: inner, data_type: by, .. }
+                    if is_column(inner) && is_text(&types::printed(rule.catalog, by))) =>
+        {
+            Some((format!("{plain}::text::{to}"), format!("{plain}::text::{}", there.data_type)))
+        }
         Expr::Cast { expr, data_type, .. } if is_column(expr) && types::printed(rule.catalog, data_type) == to => {
             let goes_back = is_assignable(to, &there.data_type) || is_assignable(&there.data_type, to);
             goes_back.then(|| (format!("{plain}::{to}"), format!("{plain}::{}", there.data_type)))
@@ -156,6 +215,10 @@ fn evident(rule: &Rule<'_>, there: &Column, to: &str, using: &Expr) -> Option<(S
         }
         _ => None,
     }
+}
+
+fn is_text(data_type: &str) -> bool {
+    data_type == "text" || data_type.starts_with("character varying")
 }
 
 fn unquoted(written: &str) -> String {

@@ -1,8 +1,8 @@
 //! CREATE TABLE: nobody uses it yet, so it is made just so.
 
-use super::lock::{Locks, SHARE_ROW_EXCLUSIVE};
+use super::lock::{ACCESS_EXCLUSIVE, Locks, SHARE_ROW_EXCLUSIVE, SHARE_UPDATE_EXCLUSIVE};
 use super::table_name::Name;
-use super::{Planned, Rule, column, constraint, on};
+use super::{Found, Planned, Rule, column, constraint, on, partition};
 use crate::catalog::Known;
 use crate::draft::{Draft, Drafts};
 use crate::plan::Refusal;
@@ -12,7 +12,12 @@ use sqlparser::ast::{ColumnOption, CreateTable, ObjectName, TableConstraint};
 
 pub(super) fn plan(rule: &mut Rule<'_>, create: &CreateTable) -> Planned {
     let name = Name::of(&create.name)?;
-    refuse_special_forms(create)?;
+    if create.temporary {
+        return Err(Refusal::new(
+            "a temporary table is gone with the session that made it",
+            "leave the statement out",
+        ));
+    }
     let mut drafts = on(&name, Vec::new());
     match rule.catalog.table(&name.key()) {
         Known::Table(_) if create.if_not_exists => {
@@ -28,35 +33,55 @@ pub(super) fn plan(rule: &mut Rule<'_>, create: &CreateTable) -> Planned {
         )),
         Known::Absent | Known::Unknown => {}
     }
-    let table = in_catalog(rule, &name, create)?;
-    drafts.steps = steps(&name, create)?;
+    if create.query.is_some() || create.like.is_some() {
+        return Ok(Drafts { hazards: drafts.hazards, ..formless(rule, &name, create.query.is_some())? });
+    }
+    let parents = parents(rule, create)?;
+    let table = in_catalog(rule, &name, create, &parents)?;
+    drafts.steps = steps(&name, create, &parents)?;
+    if let (Some(_), [parent]) = (&create.partition_of, parents.as_slice()) {
+        drafts.steps = drafts.steps.into_iter().map(|step| partition::with_default(rule, parent, step)).collect();
+    }
+    drafts.touches.extend(parents.iter().map(|parent| parent.name.key()));
     rule.catalog.create_table(&name.key(), table);
     Ok(drafts)
 }
 
-fn refuse_special_forms(create: &CreateTable) -> Result<(), Refusal> {
-    let own_statement = "accept it as it is with `-- lockstep: opaque` and `-- lockstep: revert DROP TABLE ...`";
-    if create.temporary {
-        return Err(Refusal::new(
-            "a temporary table is gone with the session that made it",
-            "leave the statement out",
-        ));
+/// Tables that the new one takes its columns from and belongs to.
+fn parents(rule: &Rule<'_>, create: &CreateTable) -> Result<Vec<Found>, Refusal> {
+    let named = create.inherits.iter().flatten().chain(&create.partition_of);
+    named.map(|parent| rule.found(parent)).collect()
+}
+
+/// A table whose columns the statement does not say: it is made as written, and nothing is known of its form.
+pub(super) fn formless(rule: &mut Rule<'_>, name: &Name, reads: bool) -> Planned {
+    if matches!(rule.catalog.table(&name.key()), Known::Table(_)) {
+        return Err(Refusal::new(format!("table {} is there already", name.key()), "choose another name"));
     }
-    if create.query.is_some() {
-        return Err(Refusal::new(
-            "CREATE TABLE AS: the columns of the new table are not written",
-            "write CREATE TABLE with its columns, then INSERT ... SELECT",
-        ));
+    let step = Draft::statements(
+        &format!("create {}", name.key()),
+        Phase::Expand,
+        vec![rule.statement.sql.clone()],
+        Some(vec![format!("DROP TABLE {}", name.sql())]),
+    )
+    .why("Nobody uses a table that was not there.");
+    rule.catalog.create_formless_table(&name.key());
+    let mut drafts = on(name, vec![step]);
+    drafts.touches.push(super::opaque::EVERYTHING.to_owned());
+    if reads {
+        drafts.hazards.push("one transaction, as long as its query takes".to_owned());
     }
-    if create.partition_of.is_some() || create.inherits.is_some() || create.like.is_some() {
-        return Err(Refusal::new("the new table takes its columns from another one", own_statement));
-    }
-    Ok(())
+    Ok(drafts)
 }
 
 /// The table as it will be. Constraints are named as the server names them.
-fn in_catalog(rule: &mut Rule<'_>, name: &Name, create: &CreateTable) -> Result<Table, Refusal> {
-    let mut table = Table::default();
+fn in_catalog(
+    rule: &mut Rule<'_>,
+    name: &Name,
+    create: &CreateTable,
+    parents: &[Found],
+) -> Result<Table, Refusal> {
+    let mut table = inherited(name, parents);
     // Columns first: a constraint may name one that comes after it.
     let mut of_columns: Vec<(String, TableConstraint)> = Vec::new();
     for written in &create.columns {
@@ -88,13 +113,38 @@ fn in_catalog(rule: &mut Rule<'_>, name: &Name, create: &CreateTable) -> Result<
     if let Some(by) = &create.partition_by {
         table.options.insert("partition by".to_owned(), by.to_string());
     }
+    if let Some(bound) = &create.for_values {
+        table.options.insert("partition for".to_owned(), bound.to_string());
+    }
+    if !parents.is_empty() {
+        let keys: Vec<String> = parents.iter().map(|parent| parent.name.key()).collect();
+        table.options.insert("inherits".to_owned(), keys.join(", "));
+    }
     Ok(table)
 }
 
-fn steps(name: &Name, create: &CreateTable) -> Result<Vec<Draft>, Refusal> {
+/// Columns and constraints of the parents, named as the server names them here.
+fn inherited(name: &Name, parents: &[Found]) -> Table {
+    let mut table = Table::default();
+    for parent in parents {
+        table.columns.extend(parent.table.columns.iter().cloned());
+        for (known, constraint) in &parent.table.constraints {
+            let is_key = matches!(constraint.kind, ConstraintKind::PrimaryKey | ConstraintKind::Unique);
+            let own = known.strip_prefix(&parent.name.name).filter(|_| is_key);
+            let own = own.map_or_else(|| known.clone(), |rest| format!("{}{rest}", name.name));
+            table.constraints.insert(own, constraint.clone());
+        }
+    }
+    table
+}
+
+fn steps(name: &Name, create: &CreateTable, parents: &[Found]) -> Result<Vec<Draft>, Refusal> {
     let mut qualified = create.clone();
     qualified.name = name.object();
     qualified.if_not_exists = false;
+    qualified.partition_of = create.partition_of.as_ref().map(Name::of).transpose()?.map(|parent| parent.object());
+    qualified.inherits =
+        create.inherits.as_ref().map(|_| parents.iter().map(|parent| parent.name.object()).collect());
     let mut referred = Vec::new();
     for key in foreign_tables(&mut qualified) {
         let target = Name::of(key)?;
@@ -113,6 +163,13 @@ fn steps(name: &Name, create: &CreateTable) -> Result<Vec<Draft>, Refusal> {
     referred.dedup();
     for target in &referred {
         step = step.holds(target, SHARE_ROW_EXCLUSIVE);
+    }
+    for parent in parents {
+        let mode = if create.partition_of.is_some() { ACCESS_EXCLUSIVE } else { SHARE_UPDATE_EXCLUSIVE };
+        step = step.holds(&parent.name, mode);
+        for target in super::alter_table::foreign_targets(&parent.table) {
+            step = step.holds(&target, SHARE_ROW_EXCLUSIVE);
+        }
     }
     Ok(vec![step])
 }

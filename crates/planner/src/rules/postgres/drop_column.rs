@@ -3,13 +3,14 @@
 use super::lock::{self, ACCESS_EXCLUSIVE, Locks, ROW_EXCLUSIVE};
 use super::rename_column::switch;
 use super::{
-    BATCH_ROWS_MAX, Found, Planned, Rule, column, constraint, create_table, not_null, on, q, rewrite, twin,
+    BATCH_ROWS_MAX, Found, Planned, Rule, column, constraint, create_table, drop_constraint, not_null, on, q,
+    rewrite, twin,
 };
 use crate::catalog::Known;
 use crate::draft::{Draft, Drafts};
 use crate::name;
 use crate::plan::Refusal;
-use lockstep_core::schema::Column;
+use lockstep_core::schema::{Column, ConstraintKind};
 use lockstep_core::step::{Action, Backfill, Phase};
 use sqlparser::ast::{DropBehavior, Ident};
 
@@ -63,8 +64,11 @@ fn refuse_dependents(
     behavior: Option<&DropBehavior>,
 ) -> Result<(), Refusal> {
     let shown = column::shown(&found.name, &known.name);
-    if constraint::primary_key(Known::Table(&found.table)).is_some_and(|key| key.contains(&known.name)) {
-        return Err(Refusal::new(format!("{shown} is of the primary key"), "make another primary key before"));
+    if is_of_key(found, known) && known.default.is_none() && known.options.is_empty() {
+        return Err(Refusal::new(
+            format!("{shown} is of the primary key, and clients that leave it out could not write"),
+            "make another primary key before",
+        ));
     }
     if let Some((other, name)) = twin::pointing_at(rule, &found.name, Some(&known.name)) {
         return Err(Refusal::new(
@@ -84,6 +88,18 @@ fn refuse_dependents(
     Ok(())
 }
 
+fn is_of_key(found: &Found, known: &Column) -> bool {
+    constraint::primary_key(Known::Table(&found.table)).is_some_and(|key| key.contains(&known.name))
+}
+
+/// The primary key goes with its column; by itself, so that it can be brought back beside writes.
+fn without_key(found: &Found, known: &Column) -> Option<Draft> {
+    let (name, key) = found.table.constraints.iter().find(|(_, constraint)| {
+        constraint.kind == ConstraintKind::PrimaryKey && constraint.columns.contains(&known.name)
+    })?;
+    Some(drop_constraint::dropped(found, name, key))
+}
+
 fn steps(rule: &Rule<'_>, found: &Found, known: &Column) -> Result<Vec<Draft>, Refusal> {
     let (table, column) = (&found.name, q(&known.name));
     let shown = column::shown(table, &known.name);
@@ -98,6 +114,7 @@ fn steps(rule: &Rule<'_>, found: &Found, known: &Column) -> Result<Vec<Draft>, R
         }
     }
     steps.push(switch(Phase::SwitchReads, &format!("do without {shown}")));
+    steps.extend(without_key(found, known));
     let hidden = name::own("dropped", &[&table.schema, &table.name, &known.name]);
     let rename = |from: &str, to: &str| format!("ALTER TABLE {} RENAME COLUMN {} TO {}", table.sql(), from, to);
     let forward = vec![rename(&column, &q(&hidden))];

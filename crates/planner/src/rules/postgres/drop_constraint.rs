@@ -35,21 +35,51 @@ pub(super) fn plan(
     }
     rule.table_mut(&found.name).constraints.remove(&name);
     let is_key = matches!(known.kind, ConstraintKind::PrimaryKey | ConstraintKind::Unique);
-    let forward = vec![format!("ALTER TABLE {} DROP CONSTRAINT {}", found.name.sql(), q(&name))];
-    let phase = if is_key { Phase::Contract } else { Phase::Expand };
-    let mut step = Draft::statements(&format!("drop {name} of {}", found.name.key()), phase, forward, None)
-        .holds(&found.name, ACCESS_EXCLUSIVE)
-        .why("Less is checked from here on: no row is looked at.");
-    step.step.revert = Some(back(found, &name, &known));
-    if let Some(target) = target_of(&known) {
-        step = step.holds(&target, ACCESS_EXCLUSIVE);
+    if let Some((other, key)) = pointing_by(rule, found, &known) {
+        return Err(Refusal::new(
+            format!("foreign key {key} of {other} relies on {name}"),
+            "drop it before, by its name",
+        ));
     }
-    let mut drafts = on(&found.name, vec![step]);
+    let mut drafts = on(&found.name, vec![dropped(found, &name, &known)]);
     drafts.hazards.push(format!("rows that break {name} from here on stand in the way of a rollback"));
     if is_key {
         drafts.hazards.push(format!("ON CONFLICT that relies on {name} fails from here on"));
     }
     Ok(drafts)
+}
+
+/// A foreign key that needs this key to be there, as no other one has its columns.
+fn pointing_by(rule: &Rule<'_>, found: &Found, known: &Constraint) -> Option<(String, String)> {
+    if !matches!(known.kind, ConstraintKind::PrimaryKey | ConstraintKind::Unique) {
+        return None;
+    }
+    let same = |other: &&Constraint| {
+        matches!(other.kind, ConstraintKind::PrimaryKey | ConstraintKind::Unique) && other.columns == known.columns
+    };
+    if found.table.constraints.values().filter(same).count() > 1 {
+        return None;
+    }
+    let tail = format!(" REFERENCES {}({})", found.name.key(), super::constraint::list(&known.columns));
+    rule.catalog.schema.tables.iter().find_map(|(key, table)| {
+        let (name, _) = table.constraints.iter().find(|(_, other)| other.definition.contains(&tail))?;
+        Some((key.clone(), name.clone()))
+    })
+}
+
+/// The step that drops it.
+pub(super) fn dropped(found: &Found, name: &str, known: &Constraint) -> Draft {
+    let is_key = matches!(known.kind, ConstraintKind::PrimaryKey | ConstraintKind::Unique);
+    let forward = vec![format!("ALTER TABLE {} DROP CONSTRAINT {}", found.name.sql(), q(name))];
+    let phase = if is_key { Phase::Contract } else { Phase::Expand };
+    let mut step = Draft::statements(&format!("drop {name} of {}", found.name.key()), phase, forward, None)
+        .holds(&found.name, ACCESS_EXCLUSIVE)
+        .why("Less is checked from here on: no row is looked at.");
+    step.step.revert = Some(back(found, name, known));
+    if let Some(target) = target_of(known) {
+        step = step.holds(&target, ACCESS_EXCLUSIVE);
+    }
+    step
 }
 
 /// The table that a foreign key points at.

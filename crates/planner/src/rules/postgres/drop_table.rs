@@ -27,14 +27,17 @@ fn one(rule: &mut Rule<'_>, name: &Name, together: &[Name], if_exists: bool, cas
     }
     let found = match rule.catalog.table(&name.key()) {
         // What is dropped need not be known: nothing of it stays.
-        Known::Unknown => Found { name: name.clone(), table: Default::default(), is_new: false },
+        Known::Unknown => {
+            let is_new = rule.catalog.is_created_here(&name.key());
+            Found { name: name.clone(), table: Default::default(), is_new }
+        }
         _ => rule.found_named(name.clone())?,
     };
     refuse_dependents(rule, name, together, cascade)?;
     let is_new = found.is_new;
     let targets = super::alter_table::foreign_targets(&found.table);
     let steps = if is_new { vec![at_once(name)] } else { steps(rule, name, &targets) };
-    rule.catalog.schema.tables.remove(&name.key());
+    rule.catalog.drop_table(&name.key());
     let mut drafts = on(name, steps);
     drafts.touches.extend(targets.iter().map(Name::key));
     if !is_new {

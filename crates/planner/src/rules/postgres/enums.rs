@@ -2,9 +2,11 @@
 
 use super::dml;
 use super::object::{self, anywhere, expand};
+use super::rename_column::switch;
 use super::table_name::Name;
 use super::{Planned, Rule, types};
 use crate::draft::{Draft, Drafts};
+use crate::name;
 use crate::plan::Refusal;
 use lockstep_core::step::Phase;
 use sqlparser::ast::{AlterType, AlterTypeOperation, CreateDomain, ObjectName, UserDefinedTypeRepresentation};
@@ -81,10 +83,64 @@ pub(super) fn alter(rule: &mut Rule<'_>, alter: &AlterType) -> Planned {
             format!("clients that say {} of type {key} would fail from that moment on", rename.from),
             format!("add {} as a value, move the rows with UPDATE, and leave {} unused", rename.to, rename.from),
         )),
-        AlterTypeOperation::Rename(_) => Err(Refusal::new(
-            format!("clients that say type {key} would fail from that moment on"),
-            "leave the name, or accept it with `-- lockstep: opaque` and `-- lockstep: revert ...` when no client says it",
-        )),
+        AlterTypeOperation::Rename(rename) => renamed(rule, &name, &name::meant(&rename.new_name)),
+    }
+}
+
+/// A domain under the old name, whose values are those of the type, until every client says the new one.
+fn renamed(rule: &mut Rule<'_>, name: &Name, to: &str) -> Planned {
+    let after = name.beside(to);
+    object::refuse_known(rule, "type", &after.key())?;
+    let (key, is_new) = (name.key(), rule.catalog.is_object_created_here("type", &name.key()));
+    let rename = |from: &Name, to: &str| format!("ALTER TYPE {} RENAME TO {}", from.sql(), super::q(to));
+    let make = format!("CREATE DOMAIN {} AS {}", name.sql(), after.sql());
+    let unmake = format!("DROP DOMAIN {}", name.sql());
+    let (forward, back) = (rename(name, to), rename(&after, &name.name));
+    rename_in_catalog(rule, &key, &after.key(), is_new);
+    if is_new {
+        let mut step = expand(&format!("rename type {key}"), vec![forward], Some(vec![back]), "");
+        object::at_once(&mut step);
+        return Ok(anywhere(vec![step]));
+    }
+    let both = expand(
+        &format!("rename type {key}, and keep the old name"),
+        vec![forward, make.clone()],
+        Some(vec![unmake.clone(), back]),
+        "Columns follow by themselves; whoever casts to the old name casts to a domain over the same values.",
+    );
+    let mut dropped = Draft::statements(
+        &format!("drop the old name of type {key}"),
+        Phase::Contract,
+        vec![unmake],
+        Some(vec![make]),
+    )
+    .why("No client is left that says the old name.");
+    dropped.step.needs_approval = false;
+    let mut drafts =
+        anywhere(vec![both, switch(Phase::SwitchReads, &format!("say type {}", after.key())), dropped]);
+    drafts
+        .hazards
+        .push(format!("a client that gives an array of {key} to a column of {} has to cast it", after.key()));
+    Ok(drafts)
+}
+
+fn rename_in_catalog(rule: &mut Rule<'_>, from: &str, to: &str, is_new: bool) {
+    if let Some(definition) = object::known(rule, "type", from) {
+        object::forget(rule, "type", from);
+        let types = rule.catalog.schema.objects.entry("type".to_owned()).or_default();
+        types.insert(to.to_owned(), definition);
+    }
+    if is_new {
+        rule.catalog.create_object("type", to);
+    }
+    for column in rule.catalog.schema.tables.values_mut().flat_map(|table| &mut table.columns) {
+        let head = column.data_type.strip_suffix("[]").unwrap_or(&column.data_type);
+        if head == from {
+            column.data_type = column.data_type.replacen(from, to, 1);
+        }
+        if let Some(default) = &mut column.default {
+            *default = default.replace(&format!("::{from}"), &format!("::{to}"));
+        }
     }
 }
 
@@ -105,7 +161,13 @@ pub(super) fn drop(rule: &mut Rule<'_>, names: &[ObjectName], if_exists: bool, w
             .as_deref()
             .and_then(|old| old.strip_prefix("enum "))
             .map(|labels| vec![format!("CREATE TYPE {} AS ENUM ({labels})", name.sql())]);
-        let drafts = object::dropping(rule, &format!("type {key}"), format!("DROP {word} {}", name.sql()), back);
+        let drafts = object::dropping_known(
+            rule,
+            ("type", &key),
+            &format!("type {key}"),
+            format!("DROP {word} {}", name.sql()),
+            back,
+        );
         object::forget(rule, "type", &key);
         super::alter_table::append(&mut all, drafts);
     }

@@ -92,6 +92,7 @@ pub(super) fn drop(rule: &mut Rule<'_>, names: &[ObjectName], if_exists: bool) -
         let index = Name::of(written)?;
         let drafts = match find(rule, &index) {
             Some((table, known)) => {
+                refuse_needed(rule, &table, &index, &known)?;
                 rule.table_mut(&table).indexes.remove(&index.name);
                 drop_known(rule, &table, &index, &known)
             }
@@ -103,6 +104,33 @@ pub(super) fn drop(rule: &mut Rule<'_>, names: &[ObjectName], if_exists: bool) -
         super::alter_table::append(&mut all, drafts);
     }
     Ok(all)
+}
+
+/// A foreign key may point at columns that only a unique index makes unique.
+fn refuse_needed(rule: &Rule<'_>, table: &Name, index: &Name, known: &Index) -> Result<(), Refusal> {
+    let found = rule.found_named(table.clone())?;
+    let columns = super::add_constraint::columns_of(&known.definition, &found);
+    let is_other = |name: &String, columns_of_other: &[String]| *name != index.name && columns_of_other == columns;
+    let has_other = found.table.constraints.iter().any(|(name, other)| {
+        !other.definition.starts_with("FOREIGN")
+            && !other.definition.starts_with("CHECK")
+            && is_other(name, &other.columns)
+    });
+    if !known.unique || has_other {
+        return Ok(());
+    }
+    let tail = format!(" REFERENCES {}({})", table.key(), super::constraint::list(&columns));
+    for (key, other) in &rule.catalog.schema.tables {
+        if let Some((name, _)) =
+            other.constraints.iter().find(|(_, constraint)| constraint.definition.contains(&tail))
+        {
+            return Err(Refusal::new(
+                format!("foreign key {name} of {key} relies on index {}", index.key()),
+                "drop it before, by its name",
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn drop_known(rule: &Rule<'_>, table: &Name, index: &Name, known: &Index) -> Drafts {

@@ -3,11 +3,14 @@
 mod add_column;
 mod add_constraint;
 mod alter_column;
+mod alter_object;
 mod alter_table;
 mod alter_table_more;
+mod alter_table_unparsed;
 mod alter_type;
 mod column;
 mod constraint;
+mod create_object;
 mod create_table;
 mod delete;
 mod dml;
@@ -17,6 +20,7 @@ mod drop_constraint;
 mod drop_table;
 mod enums;
 mod fill;
+mod formless;
 mod function;
 mod identity;
 mod index;
@@ -25,6 +29,8 @@ mod naming;
 mod not_null;
 mod object;
 mod opaque;
+mod partition;
+mod query;
 mod refused;
 mod rename_column;
 mod rename_table;
@@ -63,11 +69,14 @@ type Planned = Result<Drafts, Refusal>;
 
 /// What to do for a statement.
 pub(super) fn plan(target: Target, statement: &Statement, catalog: &mut Catalog) -> Result<Drafts, Refusal> {
-    let mut rule = Rule { target, statement, catalog };
-    match &statement.kind {
-        _ if statement.says(&crate::script::Directive::Opaque) => opaque::accepted(&rule),
-        Kind::Opaque(reason) => not_parsed(&mut rule, reason),
-        Kind::Parsed(parsed) => parsed_statement(&mut rule, parsed),
+    of_statement(&mut Rule { target, statement, catalog })
+}
+
+fn of_statement(rule: &mut Rule<'_>) -> Planned {
+    match &rule.statement.kind {
+        _ if rule.statement.says(&crate::script::Directive::Opaque) => opaque::accepted(rule),
+        Kind::Opaque(reason) => not_parsed(rule, reason),
+        Kind::Parsed(parsed) => parsed_statement(rule, parsed),
     }
 }
 
@@ -91,7 +100,12 @@ fn parsed(sql: &str) -> Option<ast::Statement> {
 }
 
 fn parsed_statement(rule: &mut Rule<'_>, parsed: &ast::Statement) -> Planned {
+    if let Some(planned) = formless::plan(rule, parsed) {
+        return planned;
+    }
     match parsed {
+        ast::Statement::Query(query) => query::plan(rule, query),
+        ast::Statement::Analyze(analyze) => simple::analyze(rule, analyze),
         ast::Statement::CreateTable(create) => create_table::plan(rule, create),
         ast::Statement::AlterTable(alter) => alter_table::plan(rule, alter),
         ast::Statement::CreateIndex(create) => index::create(rule, create),
@@ -101,8 +115,8 @@ fn parsed_statement(rule: &mut Rule<'_>, parsed: &ast::Statement) -> Planned {
         ast::Statement::Drop { object_type, if_exists, names, cascade, .. } => match object_type {
             ast::ObjectType::Table => drop_table::plan(rule, names, *if_exists, *cascade),
             ast::ObjectType::Index => index::drop(rule, names, *if_exists),
-            ast::ObjectType::View => view::drop(rule, names, *if_exists, false),
-            ast::ObjectType::MaterializedView => view::drop(rule, names, *if_exists, true),
+            ast::ObjectType::View => view::drop(rule, names, *if_exists, *cascade, false),
+            ast::ObjectType::MaterializedView => view::drop(rule, names, *if_exists, *cascade, true),
             ast::ObjectType::Sequence => simple::drop_sequence(rule, names, *if_exists),
             ast::ObjectType::Type => enums::drop(rule, names, *if_exists, "TYPE"),
             ast::ObjectType::Schema => simple::drop_schema(rule, names, *if_exists, *cascade),
@@ -141,7 +155,7 @@ fn other_objects(rule: &mut Rule<'_>, parsed: &ast::Statement) -> Planned {
         ast::Statement::CreatePolicy(create) => simple::create_policy(rule, create),
         ast::Statement::DropPolicy(dropped) => simple::drop_policy(rule, dropped),
         ast::Statement::AlterIndex { name, operation } => simple::rename_index(rule, name, operation),
-        _ => refused::or(&opaque::Words::of(&rule.statement.sql).upper(), opaque::no_rule),
+        _ => opaque::plan(rule, "there is no rule for it yet"),
     }
 }
 
@@ -209,6 +223,9 @@ impl Rule<'_> {
                 format!("there is no table {key}"),
                 "correct the name, or plan against a database whose schema is up to date",
             )),
+            Known::Unknown if self.catalog.is_created_here(&key) => {
+                Ok(Found { table: Table::default(), is_new: true, name })
+            }
             Known::Unknown => Err(Refusal::new(
                 format!("nothing is known of table {key}, and a safe plan depends on what it is like"),
                 "plan against a cluster, or put the CREATE TABLE into a file of the schema that is read before",

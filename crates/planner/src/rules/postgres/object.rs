@@ -35,6 +35,56 @@ pub(super) fn dropping(rule: &Rule<'_>, what: &str, forward: String, back: Optio
     drafts
 }
 
+/// As [`dropping`]; what this change itself made goes at once.
+pub(super) fn dropping_known(
+    rule: &Rule<'_>,
+    (kind, key): (&str, &str),
+    what: &str,
+    forward: String,
+    back: Option<Vec<String>>,
+) -> Drafts {
+    let mut drafts = dropping(rule, what, forward, back);
+    if rule.catalog.is_object_created_here(kind, key) {
+        drafts.steps.remove(0);
+        for draft in &mut drafts.steps {
+            at_once(draft);
+        }
+    }
+    drafts
+}
+
+/// Nobody uses it: no client has to know.
+pub(super) fn at_once(draft: &mut Draft) {
+    draft.step.phase = Phase::Expand;
+    draft.step.requires = lockstep_core::step::ClientRequirement::Nothing;
+    draft.step.needs_approval = false;
+    "This change made it: nobody uses it yet.".clone_into(&mut draft.why);
+}
+
+/// Another name for an object of which clients say the name, unless this change itself made it.
+pub(super) fn renaming(
+    rule: &Rule<'_>,
+    kind: &str,
+    from: &str,
+    to: &str,
+    forward: String,
+    back: String,
+) -> Drafts {
+    let what = format!("{kind} {from}");
+    let mut renamed =
+        Draft::statements(&format!("rename {what}"), Phase::Contract, vec![forward], Some(vec![back]))
+            .why("No client is left that says the old name.");
+    renamed.step.needs_approval = false;
+    if rule.catalog.is_object_created_here(kind, from) {
+        at_once(&mut renamed);
+        return anywhere(vec![renamed]);
+    }
+    let mut drafts =
+        anywhere(vec![switch(Phase::SwitchReads, &format!("do without the name of {what}")), renamed]);
+    drafts.hazards.push(format!("clients say neither {from} nor {to} until the change is through"));
+    drafts
+}
+
 /// Nothing is to be done.
 pub(super) fn nothing(hazard: String) -> Planned {
     Ok(Drafts { hazards: vec![hazard], ..Drafts::default() })
@@ -47,6 +97,9 @@ pub(super) fn known(rule: &Rule<'_>, kind: &str, key: &str) -> Option<String> {
 
 /// Notes an object.
 pub(super) fn put(rule: &mut Rule<'_>, kind: &str, key: &str, definition: String) {
+    if rule.catalog.is_complete && known(rule, kind, key).is_none() {
+        rule.catalog.create_object(kind, key);
+    }
     rule.catalog.schema.objects.entry(kind.to_owned()).or_default().insert(key.to_owned(), definition);
 }
 

@@ -3,7 +3,9 @@
 
 use super::lock::{Locks, SHARE_UPDATE_EXCLUSIVE};
 use super::table_name::{Name, quoted};
-use super::{Planned, Rule, index, object, on, refused, rename_table, simple, view};
+use super::{
+    Planned, Rule, alter_object, alter_table_unparsed, create_object, index, object, on, refused, simple, view,
+};
 use crate::draft::{Draft, Drafts};
 use crate::name;
 use crate::plan::Refusal;
@@ -51,38 +53,54 @@ pub(super) fn plan(rule: &mut Rule<'_>, reason: &str) -> Planned {
         words.skip(&["CONCURRENTLY"]);
         let if_exists = words.skip(&["IF", "EXISTS"]);
         let name = words.name()?;
-        if words.at == words.tokens.len() {
+        if words.is_at_end() {
             return index::drop(rule, &[name.object()], if_exists);
         }
     }
     if words.skip(&["ALTER", "TABLE"]) {
-        words.skip(&["IF", "EXISTS"]);
-        words.skip(&["ONLY"]);
-        let name = words.name()?;
-        if words.skip(&["SET", "SCHEMA"]) {
-            let schema = words.ident()?;
-            let found = rule.found_named(name.clone())?;
-            return rename_table::plan(rule, &found, &Name::new(&schema, &name.name));
-        }
+        return alter_table_unparsed::plan(rule, words, reason);
     }
+    if words.skip(&["ALTER"])
+        && let Some(planned) = alter_object::plan(rule, words)
+    {
+        return planned;
+    }
+    let mut words = Words::of(&rule.statement.sql);
+    if words.skip(&["CREATE"])
+        && let Some(planned) = create_object::plan(rule, words)
+    {
+        return planned;
+    }
+    let mut words = Words::of(&rule.statement.sql);
     if words.skip(&["COMMENT", "ON"]) {
         return simple::remark(rule, None);
     }
     if words.skip(&["CREATE", "STATISTICS"]) {
-        words.skip(&["IF", "NOT", "EXISTS"]);
-        let name = words.name()?;
-        let revert = Some(vec![format!("DROP STATISTICS {}", name.sql())]);
-        let forward = vec![rule.statement.sql.clone()];
-        object::put(rule, "statistics", &name.key(), String::new());
-        let why = "The server notes it in its catalog; ANALYZE fills it.";
-        return Ok(object::anywhere(vec![object::expand(
-            &format!("statistics {}", name.key()),
-            forward,
-            revert,
-            why,
-        )]));
+        return statistics(rule, words);
     }
-    Err(Refusal::new(format!("the planner does not understand this statement ({reason})"), REMEDY))
+    Err(not_understood(reason))
+}
+
+fn statistics(rule: &mut Rule<'_>, mut words: Words) -> Planned {
+    words.skip(&["IF", "NOT", "EXISTS"]);
+    let name = words.name()?;
+    let revert = Some(vec![format!("DROP STATISTICS {}", name.sql())]);
+    let forward = vec![rule.statement.sql.clone()];
+    object::put(rule, "statistics", &name.key(), String::new());
+    let why = "The server notes it in its catalog; ANALYZE fills it.";
+    let mut step = object::expand(&format!("statistics {}", name.key()), forward, revert, why);
+    while !words.is_at_end() && !words.skip(&["FROM"]) {
+        words.at += 1;
+    }
+    if let Ok(table) = words.name() {
+        step = step.holds(&table, SHARE_UPDATE_EXCLUSIVE);
+    }
+    Ok(object::anywhere(vec![step]))
+}
+
+/// It stays opaque.
+pub(super) fn not_understood(reason: &str) -> Refusal {
+    Refusal::new(format!("the planner does not understand this statement ({reason})"), REMEDY)
 }
 
 /// REINDEX, always beside reads and writes.
@@ -120,7 +138,9 @@ pub(super) struct Words {
 
 impl Words {
     pub(super) fn of(sql: &str) -> Self {
-        let tokens = Tokenizer::new(&PostgreSqlDialect {}, sql).tokenize().unwrap_or_default();
+        // Quotes stay doubled, so that what is printed back is what was read.
+        let tokens =
+            Tokenizer::new(&PostgreSqlDialect {}, sql).with_unescape(false).tokenize().unwrap_or_default();
         Self { tokens: tokens.into_iter().filter(|token| !matches!(token, Token::Whitespace(_))).collect(), at: 0 }
     }
 
@@ -129,7 +149,52 @@ impl Words {
         self.tokens.iter().map(|token| token.to_string().to_uppercase()).collect::<Vec<_>>().join(" ")
     }
 
-    fn skip(&mut self, words: &[&str]) -> bool {
+    /// True when nothing is left.
+    pub(super) fn is_at_end(&self) -> bool {
+        self.at == self.tokens.len()
+    }
+
+    /// What is left, as SQL.
+    pub(super) fn rest(&self) -> String {
+        self.tokens[self.at..].iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+    }
+
+    /// What is left, cut at commas that stand in no brackets, as SQL.
+    pub(super) fn rest_in_parts(&self) -> Vec<String> {
+        let mut parts = vec![Vec::new()];
+        let mut depth = 0_i32;
+        for token in &self.tokens[self.at..] {
+            match token {
+                Token::LParen | Token::LBracket => depth += 1,
+                Token::RParen | Token::RBracket => depth -= 1,
+                _ => {}
+            }
+            match (token, parts.last_mut()) {
+                (Token::Comma, _) if depth == 0 => parts.push(Vec::new()),
+                (token, Some(part)) => part.push(token.to_string()),
+                (_, None) => {}
+            }
+        }
+        parts.iter().map(|part| part.join(" ")).collect()
+    }
+
+    /// Steps over brackets and what stands in them, if they begin here; gives both as SQL.
+    pub(super) fn bracketed(&mut self) -> Option<String> {
+        if self.tokens.get(self.at) != Some(&Token::LParen) {
+            return None;
+        }
+        let mut depth = 0_i32;
+        let length = self.tokens[self.at..].iter().position(|token| {
+            depth += i32::from(*token == Token::LParen) - i32::from(*token == Token::RParen);
+            depth == 0
+        })?;
+        let inside = &self.tokens[self.at..=self.at + length];
+        let text = inside.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        self.at += length + 1;
+        Some(text)
+    }
+
+    pub(super) fn skip(&mut self, words: &[&str]) -> bool {
         let is_next = |(offset, word): (usize, &&str)| match self.tokens.get(self.at + offset) {
             Some(Token::Word(found)) => found.quote_style.is_none() && found.value.eq_ignore_ascii_case(word),
             _ => false,
@@ -141,10 +206,14 @@ impl Words {
         found
     }
 
-    fn ident(&mut self) -> Result<String, Refusal> {
+    pub(super) fn ident(&mut self) -> Result<String, Refusal> {
         match self.tokens.get(self.at) {
             Some(Token::Word(word)) => {
-                let ident = Ident { value: word.value.clone(), quote_style: word.quote_style, ..quoted("") };
+                let value = match word.quote_style {
+                    Some(_) => word.value.replace("\"\"", "\""),
+                    None => word.value.clone(),
+                };
+                let ident = Ident { value, quote_style: word.quote_style, ..quoted("") };
                 self.at += 1;
                 Ok(name::meant(&ident))
             }
@@ -152,7 +221,7 @@ impl Words {
         }
     }
 
-    fn name(&mut self) -> Result<Name, Refusal> {
+    pub(super) fn name(&mut self) -> Result<Name, Refusal> {
         let mut parts = vec![self.ident()?];
         while self.tokens.get(self.at) == Some(&Token::Period) {
             self.at += 1;

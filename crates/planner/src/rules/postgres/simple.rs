@@ -10,8 +10,8 @@ use crate::name;
 use crate::plan::Refusal;
 use lockstep_core::step::{Action, Phase};
 use sqlparser::ast::{
-    AlterIndexOperation, CommentObject, CreateExtension, CreatePolicy, DataType, DropExtension, DropPolicy, Grant,
-    GrantObjects, ObjectName, Revoke, SchemaName,
+    AlterIndexOperation, Analyze, CommentObject, CreateExtension, CreatePolicy, DataType, DropExtension,
+    DropPolicy, Grant, GrantObjects, ObjectName, Revoke, SchemaName,
 };
 
 pub(super) fn create_sequence(
@@ -171,6 +171,20 @@ pub(super) fn remark(rule: &Rule<'_>, table: Option<Name>) -> Planned {
     let mut drafts = anywhere(vec![step]);
     drafts.hazards.push("a rollback leaves the comment: what it was before is not known".to_owned());
     Ok(drafts)
+}
+
+/// ANALYZE: the server looks at a sample of rows, beside reads and writes.
+pub(super) fn analyze(rule: &Rule<'_>, analyze: &Analyze) -> Planned {
+    let Some(table) = &analyze.table_name else {
+        return Err(Refusal::new("ANALYZE of all tables", "name each table in a statement of its own"));
+    };
+    let name = Name::of(table)?;
+    let forward = rule.statement.sql.clone();
+    let mut step = Draft::alone(&format!("analyze {}", name.key()), Phase::Validate, forward, Some(String::new()))
+        .holds(&name, SHARE_UPDATE_EXCLUSIVE)
+        .why("The server looks at a sample of the rows, beside reads and writes.");
+    step.step.revert = Some(Action::Nothing);
+    Ok(Drafts { touches: vec![name.key()], ..anywhere(vec![step]) })
 }
 
 pub(super) fn grant(rule: &Rule<'_>, grant: &Grant) -> Planned {

@@ -1,10 +1,12 @@
 //! Views and materialised views.
 
+use super::alter_table::append;
+use super::lock::ACCESS_EXCLUSIVE;
 use super::object::{self, anywhere, expand};
 use super::table_name::Name;
-use super::{Planned, Rule};
+use super::{Planned, Rule, rewrite};
 use crate::catalog::Known;
-use crate::draft::Draft;
+use crate::draft::{Draft, Drafts, Lock};
 use crate::plan::Refusal;
 use lockstep_core::schema::Table;
 use lockstep_core::step::{Action, Phase};
@@ -73,29 +75,113 @@ fn materialized(rule: &mut Rule<'_>, name: &Name, create: &CreateView, sql: Stri
     Ok(drafts)
 }
 
-pub(super) fn drop(rule: &mut Rule<'_>, names: &[ObjectName], if_exists: bool, materialized: bool) -> Planned {
-    let mut all = crate::draft::Drafts::default();
-    for written in names {
-        let name = Name::of(written)?;
+pub(super) fn drop(
+    rule: &mut Rule<'_>,
+    names: &[ObjectName],
+    if_exists: bool,
+    cascade: bool,
+    materialized: bool,
+) -> Planned {
+    let mut all = Drafts::default();
+    let together = names.iter().map(Name::of).collect::<Result<Vec<_>, _>>()?;
+    for name in &together {
         let key = name.key();
-        let old = object::known(rule, "view", &key);
-        let is_there =
-            if materialized { matches!(rule.catalog.table(&key), Known::Table(_)) } else { old.is_some() };
+        let is_there = is_known(rule, &key, materialized);
         if if_exists && !is_there && rule.catalog.is_complete {
-            super::alter_table::append(
-                &mut all,
-                object::nothing(format!("there is no view {key}: nothing is done"))?,
-            );
+            append(&mut all, object::nothing(format!("there is no view {key}: nothing is done"))?);
             continue;
         }
-        let kind = if materialized { "MATERIALIZED VIEW" } else { "VIEW" };
-        let back = old.map(|old| vec![as_statement(&name, &old)]);
-        let drafts = object::dropping(rule, &format!("view {key}"), format!("DROP {kind} {}", name.sql()), back);
-        object::forget(rule, "view", &key);
-        rule.catalog.schema.tables.remove(&key);
-        super::alter_table::append(&mut all, drafts);
+        let users: Vec<Name> = users_of(rule, name).into_iter().filter(|user| !together.contains(user)).collect();
+        match users.first() {
+            Some(user) if !cascade => {
+                return Err(Refusal::new(
+                    format!("view {} uses {key}", user.key()),
+                    "drop it before, by its name, or write CASCADE",
+                ));
+            }
+            _ if cascade && !rule.catalog.is_complete => {
+                return Err(Refusal::new(
+                    format!("CASCADE would drop what depends on {key} without naming it"),
+                    "drop what depends on it before, by its name, and leave CASCADE out",
+                ));
+            }
+            _ => {}
+        }
+        for user in users.iter().rev().chain([name]) {
+            append(&mut all, drop_one(rule, user, materialized && user == name));
+        }
     }
     Ok(all)
+}
+
+fn is_materialized(rule: &Rule<'_>, key: &str) -> bool {
+    matches!(rule.catalog.table(key), Known::Table(table) if table.options.contains_key("definition"))
+}
+
+fn is_known(rule: &Rule<'_>, key: &str, materialized: bool) -> bool {
+    if materialized {
+        matches!(rule.catalog.table(key), Known::Table(_))
+    } else {
+        object::known(rule, "view", key).is_some()
+    }
+}
+
+/// Views that read a view, and those that read these: each after those that it reads.
+fn users_of(rule: &Rule<'_>, name: &Name) -> Vec<Name> {
+    let views =
+        rule.catalog.schema.objects.get("view").into_iter().flatten().map(|(key, text)| (key, text.as_str()));
+    let materialized = rule.catalog.schema.tables.iter();
+    let materialized =
+        materialized.filter_map(|(key, table)| Some((key, table.options.get("definition")?.as_str())));
+    let all: Vec<(Name, &str)> =
+        views.chain(materialized).filter_map(|(key, text)| Some((Name::from_key(key)?, text))).collect();
+    let mut found: Vec<Name> = Vec::new();
+    let mut reached = vec![name.clone()];
+    while let Some(read) = reached.pop() {
+        for (user, _) in all.iter().filter(|(user, text)| *user != read && rewrite::mentions(text, &read.name)) {
+            // Found once more: it reads what was found meanwhile.
+            found.retain(|known| known != user);
+            found.push(user.clone());
+            if found.len() > all.len() * all.len() {
+                return found;
+            }
+            reached.push(user.clone());
+        }
+    }
+    found
+}
+
+fn drop_one(rule: &mut Rule<'_>, name: &Name, materialized: bool) -> Drafts {
+    let key = name.key();
+    let is_materialized = materialized || is_materialized(rule, &key);
+    let (kind, of_catalog) = if is_materialized { ("MATERIALIZED VIEW", "table") } else { ("VIEW", "view") };
+    let back = if is_materialized {
+        match rule.catalog.table(&key) {
+            Known::Table(table) => table.options.get("definition").map(|text| {
+                let query = text.trim_end().trim_end_matches(';');
+                let made = format!("CREATE MATERIALIZED VIEW {} AS {query}", name.sql());
+                [made].into_iter().chain(table.indexes.values().map(|index| index.definition.clone())).collect()
+            }),
+            _ => None,
+        }
+    } else {
+        object::known(rule, "view", &key).map(|old| vec![as_statement(name, &old)])
+    };
+    let forward = format!("DROP {kind} {}", name.sql());
+    let mut drafts = object::dropping_known(rule, (of_catalog, &key), &format!("view {key}"), forward, back);
+    if is_materialized {
+        for draft in drafts.steps.iter_mut().filter(|draft| draft.step.forward != Action::Nothing) {
+            draft.step.targets.push(key.clone());
+            draft.impact.locks.push(Lock {
+                table: key.clone(),
+                mode: ACCESS_EXCLUSIVE.0,
+                blocks: ACCESS_EXCLUSIVE.1,
+            });
+        }
+    }
+    object::forget(rule, "view", &key);
+    rule.catalog.drop_table(&key);
+    drafts
 }
 
 /// REFRESH MATERIALIZED VIEW, which the parser does not know.

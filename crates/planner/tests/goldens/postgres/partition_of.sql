@@ -1,0 +1,8 @@
+CREATE TABLE notes (id bigint NOT NULL, kind integer NOT NULL, PRIMARY KEY (id, kind)) PARTITION BY LIST (kind);
+CREATE TABLE notes_1 PARTITION OF notes FOR VALUES IN (1);
+INSERT INTO notes VALUES (1, 1);
+-- change
+CREATE TABLE events (id bigint NOT NULL, at date NOT NULL, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);
+CREATE TABLE events_2025 PARTITION OF events FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');
+CREATE INDEX events_at ON events (at);
+CREATE TABLE notes_2 PARTITION OF notes FOR VALUES IN (2);
