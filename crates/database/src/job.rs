@@ -67,6 +67,10 @@ pub struct Patience {
     pub deadline: Duration,
     /// What one batch of a backfill should take.
     pub batch_target: Duration,
+    /// More sessions of applications than these do not wait behind a statement: it is cancelled, and tried again later.
+    pub queue_sessions_max: u32,
+    /// Nor does one of them wait longer than this.
+    pub queue_wait_max: Duration,
 }
 
 impl Default for Patience {
@@ -75,6 +79,8 @@ impl Default for Patience {
             lock_timeout: Duration::from_millis(100),
             deadline: Duration::from_secs(60),
             batch_target: Duration::from_millis(100),
+            queue_sessions_max: 20,
+            queue_wait_max: Duration::from_millis(250),
         }
     }
 }

@@ -11,6 +11,7 @@ use lockstep_database::local_postgres::{LocalPostgres, Settings};
 use lockstep_database::{Error, Outcome, plain};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 fn server() -> &'static LocalPostgres {
     static SERVER: OnceLock<LocalPostgres> = OnceLock::new();
@@ -273,7 +274,8 @@ async fn those_who_wait_behind_a_step_are_counted() {
     let database = stand.claimed().await;
     let until_released =
         "DO $$ BEGIN WHILE NOT EXISTS (SELECT FROM release) LOOP PERFORM pg_sleep(0.01); END LOOP; END $$";
-    let job = forward(1, statements(&["LOCK TABLE users IN ACCESS EXCLUSIVE MODE", until_released]));
+    let mut job = forward(1, statements(&["LOCK TABLE users IN ACCESS EXCLUSIVE MODE", until_released]));
+    job.patience.queue_wait_max = Duration::MAX;
     let running = Running::start(&database, &job);
     let locked =
         "SELECT count(*) FROM pg_locks WHERE relation = 'users'::regclass AND mode = 'AccessExclusiveLock'";
@@ -292,6 +294,27 @@ async fn those_who_wait_behind_a_step_are_counted() {
     assert_eq!(measurement.blocked_sessions_max, 1);
     assert_eq!(reading.await.unwrap(), 1);
     assert_eq!(database.ledger().await.unwrap().fence, Fence(10));
+}
+
+#[tokio::test]
+async fn a_statement_gives_way_to_those_who_wait_behind_it() {
+    let stand = stand().await;
+    let plain = stand.users(1).await;
+    plain.batch("CREATE TABLE release (a integer)").await.unwrap();
+    let database = stand.claimed().await;
+    // Whoever waits behind it writes the row for which it waits itself: without giving way neither would get on.
+    let until_released =
+        "DO $$ BEGIN WHILE NOT EXISTS (SELECT FROM release) LOOP PERFORM pg_sleep(0.01); END LOOP; END $$";
+    let job = forward(1, statements(&["LOCK TABLE users IN ACCESS EXCLUSIVE MODE", until_released]));
+    let running = Running::start(&database, &job);
+    let locked =
+        "SELECT count(*) FROM pg_locks WHERE relation = 'users'::regclass AND mode = 'AccessExclusiveLock'";
+    while one_integer(&plain, locked).await == 0 {}
+    let writer = stand.plain().await;
+    let writing = writer.batch("UPDATE users SET name = 'mine'; INSERT INTO release VALUES (1)");
+    tokio::time::timeout(Duration::from_secs(30), writing).await.expect("the statement gives way").unwrap();
+    let measurement = running.result.await.unwrap().unwrap();
+    assert!(measurement.attempts > 1, "{measurement:?}");
 }
 
 #[tokio::test]

@@ -15,11 +15,11 @@ mod execute;
 mod health;
 mod introspect;
 mod ledger;
-mod monitor;
 mod one_by_one;
 mod preflight;
 mod sizes;
 mod transaction;
+mod watchdog;
 
 use crate::database::Database;
 use crate::error::Error;

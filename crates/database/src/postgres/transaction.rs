@@ -1,12 +1,12 @@
 //! Transactions with short lock timeouts that are tried again, and statements that can be cancelled.
 
 use super::connect::{Server, commit_meaning, meaning};
-use super::monitor::Monitor;
+use super::watchdog::Watchdog;
 use crate::error::Error;
 use crate::job::{Job, Progress};
 use crate::retry::{Attempts, milliseconds};
 use lockstep_core::in_flight::Measurement;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio_postgres::{CancelToken, Client, NoTls, Transaction};
@@ -23,7 +23,7 @@ pub(super) struct Run<'a> {
     pub(super) attempts: Attempts,
     pub(super) progress: &'a watch::Sender<Progress>,
     pub(super) cancel: &'a CancellationToken,
-    monitor: Monitor,
+    watchdog: Watchdog,
 }
 
 /// A transaction in which work is done.
@@ -57,17 +57,17 @@ impl<'a> Run<'a> {
         cancel: &'a CancellationToken,
     ) -> Result<Self, Error> {
         let client = server.connect().await?;
-        let monitor = Monitor::start(server, &client).await?;
-        Ok(Self { server, client, job, attempts: Attempts::new(&job.patience), progress, cancel, monitor })
+        let watchdog = Watchdog::start(server, &client, &job.patience).await?;
+        Ok(Self { server, client, job, attempts: Attempts::new(&job.patience), progress, cancel, watchdog })
     }
 
     /// One transaction, tried again while others hold what it needs.
     pub(super) async fn write<W: Work>(&mut self, work: &W) -> Result<W::Output, Error> {
         loop {
             self.attempts.begin();
-            let token = self.client.cancel_token();
+            let stop = self.stop();
             let attempt = attempt(&mut self.client, &self.server.place, self.job, work);
-            match cancellable(token, self.cancel, &self.server.place, &self.job.step_name, attempt).await {
+            match cancellable(stop, attempt).await {
                 Err(Error::Busy { .. }) => self.pause().await?,
                 result => return result,
             }
@@ -76,7 +76,13 @@ impl<'a> Run<'a> {
 
     /// Work outside of a transaction; cancelled on request.
     pub(super) async fn alone<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        cancellable(self.client.cancel_token(), self.cancel, &self.server.place, &self.job.step_name, work).await
+        cancellable(self.stop(), work).await
+    }
+
+    fn stop(&self) -> Stop<'a> {
+        let (place, what) = (self.server.place.as_str(), self.job.step_name.as_str());
+        let token = self.client.cancel_token();
+        Stop { token, cancel: self.cancel, alarm: self.watchdog.alarm(), place, what }
     }
 
     /// After an attempt that ended because a lock was not to be had.
@@ -97,7 +103,7 @@ impl<'a> Run<'a> {
             attempts: self.attempts.count(),
             rows,
             batches,
-            blocked_sessions_max: self.monitor.blocked_sessions_max(),
+            blocked_sessions_max: self.watchdog.blocked_sessions_max(),
         }
     }
 }
@@ -111,32 +117,52 @@ async fn attempt<W: Work>(client: &mut Client, place: &str, job: &Job, work: &W)
     Ok(output)
 }
 
-/// Waits for `work`; when cancelled, makes the server give up the statement and waits for its answer, which may still be success.
-async fn cancellable<T>(
+/// What stops work at the server.
+struct Stop<'a> {
     token: CancelToken,
-    cancel: &CancellationToken,
-    place: &str,
-    what: &str,
-    work: impl Future<Output = Result<T, Error>>,
-) -> Result<T, Error> {
-    if cancel.is_cancelled() {
-        return Err(Error::Cancelled { database: place.to_owned(), what: what.to_owned() });
+    cancel: &'a CancellationToken,
+    /// Changes when it must give way to others.
+    alarm: watch::Receiver<()>,
+    place: &'a str,
+    what: &'a str,
+}
+
+/// Waits for `work`. When it is cancelled or must give way, makes the server give up the statement and waits for its answer, which
+/// may still be success.
+async fn cancellable<T>(mut stop: Stop<'_>, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let (database, what) = (stop.place.to_owned(), stop.what.to_owned());
+    if stop.cancel.is_cancelled() {
+        return Err(Error::Cancelled { database, what });
     }
-    let mut on_drop = CancelOnDrop { token: Some(token.clone()) };
+    let mut on_drop = CancelOnDrop { token: Some(stop.token.clone()) };
     let mut work = pin!(work);
     let result = tokio::select! {
         result = &mut work => result,
-        () = cancel.cancelled() => loop {
-            // What matters is the statement's own answer; a cancellation that does not get through is repeated.
-            let _ = token.cancel_query(NoTls).await;
-            tokio::select! {
-                result = &mut work => break result,
-                () = tokio::time::sleep(CANCEL_RHYTHM) => {}
+        () = stop.cancel.cancelled() => end(&stop.token, work).await,
+        Ok(()) = stop.alarm.changed() => match end(&stop.token, work).await {
+            // It gave way, and is tried again.
+            Err(Error::Cancelled { .. }) if !stop.cancel.is_cancelled() => {
+                Err(Error::Busy { database, what, attempts: 1, waited_ms: 0 })
             }
+            result => result,
         },
     };
     on_drop.token = None;
     result
+}
+
+async fn end<T>(
+    token: &CancelToken,
+    mut work: Pin<&mut impl Future<Output = Result<T, Error>>>,
+) -> Result<T, Error> {
+    loop {
+        // What matters is the statement's own answer; a cancellation that does not get through is repeated.
+        let _ = token.cancel_query(NoTls).await;
+        tokio::select! {
+            result = &mut work => return result,
+            () = tokio::time::sleep(CANCEL_RHYTHM) => {}
+        }
+    }
 }
 
 /// Dropping a future of the driver does not stop its statement: whoever drops an execution wants it stopped.
