@@ -82,9 +82,7 @@ impl Ground {
                 cluster: Some(cluster),
             };
         };
-        // That a table is empty in one database says nothing of the others.
-        let sizes = found.sizes.into_iter().filter(|(_, size)| size.rows > 0).collect();
-        let mut catalog = Catalog::of(found.schema, sizes);
+        let mut catalog = Catalog::of(found.schema, found.sizes);
         // What changes on their way will make, this schema does not have yet.
         catalog.is_complete = cluster.queued_behind.is_empty();
         let target = Target { engine: found.engine, version: found.engine_version };
@@ -193,10 +191,10 @@ mod tests {
     }
 
     #[test]
-    fn a_table_that_is_empty_in_one_database_is_not_taken_for_empty() {
+    fn what_the_database_tells_of_sizes_is_known() {
         let ground = Ground::of(Some(found()), cluster(&[]));
         assert_eq!(ground.catalog.rows("users"), Some(5));
-        assert_eq!(ground.catalog.rows("empty"), None);
+        assert_eq!(ground.catalog.rows("empty"), Some(0));
         assert!(ground.catalog.is_complete);
     }
 

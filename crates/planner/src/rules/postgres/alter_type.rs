@@ -88,6 +88,8 @@ fn while_empty(rule: &mut Rule<'_>, found: &Found, there: &Column, to: &str, usi
     )
     .holds(&found.name, ACCESS_EXCLUSIVE)
     .only_if(&name, query)
+    // A release that knows the old type only may begin to write at any moment.
+    .requires_understanding()
     .why("It would write the whole table anew, and is done only where the table is empty: then there is nothing to write.");
     let step = super::alter_table::foreign_targets(&found.table)
         .into_iter()
