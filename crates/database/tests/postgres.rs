@@ -8,9 +8,9 @@ use conformance::{Running, Stand, conformance, execute, forward, one_integer, ow
 use lockstep_core::step::Action;
 use lockstep_core::{Engine, Fence, Version};
 use lockstep_database::local_postgres::{LocalPostgres, Settings};
-use lockstep_database::{Error, Outcome, plain};
-use std::sync::OnceLock;
+use lockstep_database::{Database, Error, Outcome, Patience, plain};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 fn server() -> &'static LocalPostgres {
@@ -266,20 +266,30 @@ async fn a_read_only_database_is_named() {
     assert!(matches!(error, Error::ReadOnly { .. }), "{error}");
 }
 
+/// A step that locks `users` and waits for a row in `release`, once it has its lock.
+async fn hold_users_until_released(
+    database: &Arc<dyn Database>,
+    plain: &plain::Connection,
+    queue_wait_max: Duration,
+) -> Running {
+    plain.batch("CREATE TABLE release (a integer)").await.unwrap();
+    let until_released =
+        "DO $$ BEGIN WHILE NOT EXISTS (SELECT FROM release) LOOP PERFORM pg_sleep(0.01); END LOOP; END $$";
+    let mut job = forward(1, statements(&["LOCK TABLE users IN ACCESS EXCLUSIVE MODE", until_released]));
+    job.patience.queue_wait_max = queue_wait_max;
+    let running = Running::start(database, &job);
+    let locked =
+        "SELECT count(*) FROM pg_locks WHERE relation = 'users'::regclass AND mode = 'AccessExclusiveLock'";
+    while one_integer(plain, locked).await == 0 {}
+    running
+}
+
 #[tokio::test]
 async fn those_who_wait_behind_a_step_are_counted() {
     let stand = stand().await;
     let plain = stand.users(1).await;
-    plain.batch("CREATE TABLE release (a integer)").await.unwrap();
     let database = stand.claimed().await;
-    let until_released =
-        "DO $$ BEGIN WHILE NOT EXISTS (SELECT FROM release) LOOP PERFORM pg_sleep(0.01); END LOOP; END $$";
-    let mut job = forward(1, statements(&["LOCK TABLE users IN ACCESS EXCLUSIVE MODE", until_released]));
-    job.patience.queue_wait_max = Duration::MAX;
-    let running = Running::start(&database, &job);
-    let locked =
-        "SELECT count(*) FROM pg_locks WHERE relation = 'users'::regclass AND mode = 'AccessExclusiveLock'";
-    while one_integer(&plain, locked).await == 0 {}
+    let running = hold_users_until_released(&database, &plain, Duration::MAX).await;
     let reader = stand.plain().await;
     let reading = tokio::spawn(async move { one_integer(&reader, "SELECT count(*) FROM users").await });
     let waiting =
@@ -300,16 +310,9 @@ async fn those_who_wait_behind_a_step_are_counted() {
 async fn a_statement_gives_way_to_those_who_wait_behind_it() {
     let stand = stand().await;
     let plain = stand.users(1).await;
-    plain.batch("CREATE TABLE release (a integer)").await.unwrap();
     let database = stand.claimed().await;
     // Whoever waits behind it writes the row for which it waits itself: without giving way neither would get on.
-    let until_released =
-        "DO $$ BEGIN WHILE NOT EXISTS (SELECT FROM release) LOOP PERFORM pg_sleep(0.01); END LOOP; END $$";
-    let job = forward(1, statements(&["LOCK TABLE users IN ACCESS EXCLUSIVE MODE", until_released]));
-    let running = Running::start(&database, &job);
-    let locked =
-        "SELECT count(*) FROM pg_locks WHERE relation = 'users'::regclass AND mode = 'AccessExclusiveLock'";
-    while one_integer(&plain, locked).await == 0 {}
+    let running = hold_users_until_released(&database, &plain, Patience::default().queue_wait_max).await;
     let writer = stand.plain().await;
     let writing = writer.batch("UPDATE users SET name = 'mine'; INSERT INTO release VALUES (1)");
     tokio::time::timeout(Duration::from_secs(30), writing).await.expect("the statement gives way").unwrap();
