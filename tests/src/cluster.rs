@@ -67,7 +67,7 @@ impl Cluster {
             expected_errors: Vec::new(),
             directory,
         };
-        cluster.add(&node(1), [("bootstrap".to_owned(), true.into())].into_iter().collect()).await;
+        cluster.add(&node(1), [("bootstrap".to_owned(), true.into())].into_iter().collect(), &[]).await;
         cluster.wait_status("the first node is active", |status| active(status) == 1).await;
         for number in 2..=nodes {
             cluster.join(&node(number)).await;
@@ -87,8 +87,17 @@ impl Cluster {
     ///
     /// When no token is to be had or the agent cannot be started.
     pub async fn join(&mut self, name: &str) {
+        self.join_with(name, &[]).await;
+    }
+
+    /// As [`Cluster::join`], with the agent's environment.
+    ///
+    /// # Panics
+    ///
+    /// As [`Cluster::join`].
+    pub async fn join_with(&mut self, name: &str, environment: &[(&str, &str)]) {
         let settings = self.joining().await;
-        self.add(name, settings).await;
+        self.add(name, settings, environment).await;
     }
 
     /// What the table `cluster` of a joining agent's configuration holds.
@@ -104,7 +113,7 @@ impl Cluster {
         ])
     }
 
-    async fn add(&mut self, name: &str, cluster: toml::Table) {
+    async fn add(&mut self, name: &str, cluster: toml::Table, environment: &[(&str, &str)]) {
         self.shards.create(name, self.rows).await;
         let listen = free_address().expect("a port is free");
         let reached = self.network.proxy(name, listen).await.expect("a port is free");
@@ -112,7 +121,7 @@ impl Cluster {
         let settings = self.settings(name, &cluster, &reached.to_string());
         let agent = Agent::prepare(name, &directory, listen, settings).expect("the configuration can be written");
         self.agents.insert(name.to_owned(), agent);
-        self.start_agent(name, &[]);
+        self.start_agent(name, environment);
     }
 
     fn settings(&self, name: &str, cluster: &toml::Table, advertised_peer: &str) -> toml::Table {

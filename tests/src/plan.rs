@@ -60,7 +60,8 @@ pub fn all_phases(engine: Engine, batch_rows_max: u32) -> Spec {
     let text = match engine {
         Engine::Sqlite => include_str!("../../crates/cli/src/demo/plans/0001_users_email.sqlite.toml"),
         Engine::Postgres => include_str!("../../crates/cli/src/demo/plans/0001_users_email.postgres.toml"),
-        Engine::Mariadb | Engine::Mysql => panic!("the demo has no plan for {engine} yet"),
+        Engine::Mariadb => include_str!("../../crates/cli/src/demo/plans/0001_users_email.mariadb.toml"),
+        Engine::Mysql => panic!("there are no local servers of MySQL"),
     };
     let mut spec = lockstep_planner::plan_file::parse("0001_users_email", ALL_PHASES, text)
         .expect("the demo's plan is a plan");

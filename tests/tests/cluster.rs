@@ -18,6 +18,13 @@ macro_rules! stories {
                 crate::stories::$module::$story(lockstep_core::Engine::Postgres).await;
             })+
         }
+
+        mod mariadb {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $story() {
+                crate::stories::$module::$story(lockstep_core::Engine::Mariadb).await;
+            })+
+        }
     };
 }
 
@@ -29,6 +36,7 @@ stories! {
     leader_killed_in_each_stage_resumes in kill,
     follower_killed_between_ddl_and_report_executes_once in kill,
     follower_killed_in_backfill_resumes in kill,
+    agents_killed_at_each_point_have_the_effect_once in kill,
     client_paused_past_its_lease_stops in client,
     client_that_never_acknowledges_blocks_until_evicted in client,
     incompatible_client_is_refused in client,

@@ -75,7 +75,7 @@ pub struct Advertise {
 /// The database on this node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Database {
-    /// `database.engine`: `sqlite` or `postgres`. All nodes of a cluster have the same.
+    /// `database.engine`: `sqlite`, `postgres`, `mariadb` or `mysql`. All nodes of a cluster have the same.
     pub engine: Engine,
     /// `database.dsn` or `database.dsn_file`: how to reach it. Never leaves this agent.
     pub dsn: Secret,

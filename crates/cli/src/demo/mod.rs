@@ -21,7 +21,8 @@ const NODES: usize = 3;
 /// Options of `lockstep demo`.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Arguments {
-    /// What the shards are: files of their own (sqlite), or three servers that are found on this machine and started (postgres)
+    /// What the shards are: files of their own (sqlite), or three servers that are started from the programs on this machine
+    /// (postgres, mariadb)
     #[arg(long, default_value = "sqlite")]
     engine: Engine,
     /// Rows on each shard
@@ -40,7 +41,7 @@ fn shard_name(number: usize) -> String {
 /// Runs the demo until it ends or is interrupted; either way its processes and files go.
 pub(crate) async fn run(arguments: Arguments) -> Result<Exit> {
     let directory = tempfile::Builder::new().prefix("lockstep-demo-").tempdir()?;
-    // A PostgreSQL server does not run as root, and must be able to walk down to its data.
+    // A server does not run as root, and must be able to walk down to its data.
     std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o755))?;
     let mut stage = tokio::select! {
         stage = Stage::build(directory.path(), arguments.engine, arguments.rows) => stage?,

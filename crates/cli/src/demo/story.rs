@@ -30,7 +30,8 @@ async fn one_change_through_all_phases(stage: &mut Stage) -> Result<()> {
     let text = match stage.shards.engine {
         Engine::Sqlite => include_str!("plans/0001_users_email.sqlite.toml"),
         Engine::Postgres => include_str!("plans/0001_users_email.postgres.toml"),
-        Engine::Mariadb | Engine::Mysql => anyhow::bail!("the demo runs on sqlite or postgres"),
+        Engine::Mariadb => include_str!("plans/0001_users_email.mariadb.toml"),
+        Engine::Mysql => anyhow::bail!("the demo runs on sqlite, postgres or mariadb"),
     };
     println!("\nOne change through all phases");
     stage.submit(lockstep_planner::plan_file::parse("0001_users_email", CHANGE, text)?).await?;

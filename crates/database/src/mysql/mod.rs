@@ -1,4 +1,5 @@
-//! MariaDB 10.6 and later, MySQL 8.0 and later.
+//! MariaDB 10.5 and later, MySQL 8.0 and later. A server that dies in the middle of a definition finishes or undoes it from MariaDB
+//! 10.6 on; before, the table may be damaged.
 //!
 //! Three kinds of connections: one is kept for the claim (a named lock lives as long as its connection), one is kept for short
 //! reads, and each introspection, preflight and execution has its own. An execution has a second one that watches it.
