@@ -121,6 +121,19 @@ impl Golden {
         files.iter().map(|file| Self::read(file)).collect()
     }
 
+    /// One that stands in no file. Its change means what its plain statements mean.
+    #[must_use]
+    pub fn of(name: &str, before: &str, change: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            before: before.to_owned(),
+            change: change.to_owned(),
+            plain: None,
+            differs: Vec::new(),
+            sizes: BTreeMap::new(),
+        }
+    }
+
     fn read(file: &Path) -> Result<Self> {
         let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let text = std::fs::read_to_string(file)?;

@@ -5,7 +5,9 @@ use super::fill::{self, Fill};
 use super::lock::{self, ACCESS_EXCLUSIVE, Locks};
 use super::rename_column::switch;
 use super::table_name::Name;
-use super::{Found, Planned, Rule, add_constraint, column, create_table, identity, not_null, on, q, volatility};
+use super::{
+    Found, Planned, Rule, add_constraint, column, create_table, identity, not_null, object, on, q, volatility,
+};
 use crate::draft::{Draft, Drafts};
 use crate::plan::Refusal;
 use lockstep_core::step::{Action, Phase};
@@ -48,15 +50,33 @@ fn pieces(rule: &Rule<'_>, found: &Found, new: &New) -> Result<Vec<Draft>, Refus
     let is_numbered = new.has_sequence();
     let default = new.default.as_ref().filter(|_| rule.statement.backfill_of(&new.name).is_none());
     let is_volatile = default.is_some_and(|default| !volatility::is_stable(default));
-    if rule.is_empty_here(found) && (is_stored || (found.key().is_none() && (is_numbered || is_volatile))) {
+    let is_proven = is_checked_domain(rule, &new.data_type);
+    if rule.is_empty_here(found)
+        && (is_stored || is_proven || (found.key().is_none() && (is_numbered || is_volatile)))
+    {
         return Ok(vec![while_empty(found, new)]);
     }
     match &new.identity {
         _ if is_stored => Err(rewriting(&column::shown(&found.name, &new.name))),
+        _ if is_proven => Err(Refusal::new(
+            format!(
+                "{} is of a domain with constraints, and the server writes the whole table anew to prove them",
+                column::shown(&found.name, &new.name)
+            ),
+            "give the column the type below the domain, and add the constraints as a CHECK",
+        )),
         Some(identity) => identity::steps(rule, found, new, identity),
         None if new.is_serial => numbered(rule, found, new),
         None => base(rule, found, new),
     }
+}
+
+/// True for a domain that does not take every value of the type below it.
+fn is_checked_domain(rule: &Rule<'_>, data_type: &str) -> bool {
+    let known = object::known(rule, "type", data_type).filter(|known| known.starts_with("domain "));
+    known.is_some_and(|known| {
+        known.contains(" CHECK ") || known.contains(" not null") || known.contains(" NOT NULL")
+    })
 }
 
 /// What would write the whole table anew writes nothing when there is no row.

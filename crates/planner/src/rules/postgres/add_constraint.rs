@@ -159,10 +159,14 @@ fn validation(rule: &Rule<'_>, found: &Found, constraint: &str, definition: &str
         format!("ALTER TABLE {table} DROP CONSTRAINT {quoted}"),
         format!("ALTER TABLE {table} ADD CONSTRAINT {quoted} {definition} NOT VALID"),
     ];
-    Draft::statements(&format!("validate {constraint}"), Phase::Validate, forward, Some(revert))
+    let mut step = Draft::statements(&format!("validate {constraint}"), Phase::Validate, forward, Some(revert))
         .holds(&found.name, SHARE_UPDATE_EXCLUSIVE)
         .scans(rule.rows(&found.name))
-        .why("Reads every row beside reads and writes.")
+        .why("Reads every row beside reads and writes.");
+    // What going back locks.
+    let target = definition.split_once(" REFERENCES ").and_then(|(_, rest)| rest.split('(').next());
+    step.step.targets.extend(target.filter(|target| *target != found.name.key()).map(str::to_owned));
+    step
 }
 
 /// VALIDATE CONSTRAINT as a person writes it.

@@ -42,7 +42,8 @@ pub(super) fn create_domain(rule: &mut Rule<'_>, create: &CreateDomain) -> Plann
     let key = name.key();
     object::refuse_known(rule, "type", &key)?;
     let sql = object::qualified(&rule.statement.sql, "DOMAIN", &create.name, &name)?;
-    let definition = format!("domain {}", types::printed(rule.catalog, &create.data_type));
+    let constraints = create.constraints.iter().map(|constraint| format!(" {constraint}")).collect::<String>();
+    let definition = format!("domain {}{constraints}", types::printed(rule.catalog, &create.data_type));
     object::put(rule, "type", &key, definition);
     let revert = Some(vec![format!("DROP DOMAIN {}", name.sql())]);
     Ok(anywhere(vec![expand(

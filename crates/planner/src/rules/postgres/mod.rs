@@ -73,6 +73,17 @@ pub(super) fn plan(target: Target, statement: &Statement, catalog: &mut Catalog)
 }
 
 fn of_statement(rule: &mut Rule<'_>) -> Planned {
+    if matches!(rule.statement.kind, Kind::Parsed(_))
+        && !rule.statement.says(&crate::script::Directive::Opaque)
+        && let Some(text) = rewrite::printed_otherwise(&rule.statement.sql)
+    {
+        return Err(Refusal::new(
+            format!(
+                "`{text}` has quotation marks side by side or behind a backslash, and would not be carried over as it is"
+            ),
+            "write a text between dollar quotes ($$...$$), and give a name that has no such marks",
+        ));
+    }
     match &rule.statement.kind {
         _ if rule.statement.says(&crate::script::Directive::Opaque) => opaque::accepted(rule),
         Kind::Opaque(reason) => not_parsed(rule, reason),

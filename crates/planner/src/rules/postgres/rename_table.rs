@@ -51,7 +51,7 @@ fn both_names(rule: &Rule<'_>, found: &Found, to: &Name, mut forward: Vec<String
     let drop_view = format!("DROP VIEW {}", from.sql());
     forward.extend(view.clone());
     let back = [drop_view.clone()].into_iter().chain(back).collect();
-    let renamed = Draft::statements(
+    let mut renamed = Draft::statements(
         &format!("rename {}, and keep the old name", from.key()),
         Phase::Expand,
         forward,
@@ -59,6 +59,8 @@ fn both_names(rule: &Rule<'_>, found: &Found, to: &Name, mut forward: Vec<String
     )
     .holds(from, ACCESS_EXCLUSIVE)
     .why("One transaction: whoever says the old name reads and writes the same rows through a view.");
+    // What going back locks.
+    renamed.step.targets.push(to.key());
     let dropped = Draft::statements(
         &format!("drop the old name {}", from.key()),
         Phase::Contract,

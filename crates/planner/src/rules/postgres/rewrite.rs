@@ -20,6 +20,20 @@ pub(super) fn with_column(sql: &str, column: &str, other: &str) -> Option<String
     Some((0..tokens.len()).map(text).collect())
 }
 
+/// A text or name that the printer of the syntax tree would not print as it was read: it takes two quotation marks side by side,
+/// or one behind a backslash, for one that is escaped already.
+pub(super) fn printed_otherwise(sql: &str) -> Option<String> {
+    // Read as they are meant: a mark that is written twice stands once here.
+    let tokens = Tokenizer::new(&PostgreSqlDialect {}, sql).tokenize().ok()?;
+    let harmed =
+        |text: &str, mark: char| text.contains(&format!("{mark}{mark}")) || text.contains(&format!("\\{mark}"));
+    tokens.into_iter().find_map(|token| match token {
+        Token::SingleQuotedString(text) if harmed(&text, '\'') => Some(text),
+        Token::Word(word) if word.quote_style == Some('"') && harmed(&word.value, '"') => Some(word.value),
+        _ => None,
+    })
+}
+
 fn tokens(sql: &str) -> Option<Vec<Token>> {
     // Quotes stay doubled, so that what is printed back is what was read.
     Tokenizer::new(&PostgreSqlDialect {}, sql).with_unescape(false).tokenize().ok()
@@ -42,7 +56,7 @@ fn meant(word: &Word) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{mentions, with_column};
+    use super::{mentions, printed_otherwise, with_column};
 
     #[test]
     fn columns_are_told_from_functions_types_and_strings() {
@@ -52,5 +66,15 @@ mod tests {
             "lower(\"a\"\"b\") = 'name' AND \"Name\" <> x::name AND t.\"a\"\"b\" > 0"
         );
         assert!(!mentions("lower(a) > '1'", "lower") && mentions("E'\\'' || \"a\"\"b\"", "a\"b"));
+    }
+
+    #[test]
+    fn what_the_printer_would_harm_is_found() {
+        for sql in ["SELECT 'a''''b'", "SELECT \"a\"\"\"\"b\"", "SELECT 'a\\''b'"] {
+            assert!(printed_otherwise(sql).is_some(), "{sql}");
+        }
+        for sql in ["SELECT 'a''b', \"a\"\"b\", $$a''''b$$, ''", "SELECT 'a\\b'"] {
+            assert_eq!(printed_otherwise(sql), None, "{sql}");
+        }
     }
 }

@@ -1,0 +1,5 @@
+CREATE DOMAIN code AS varchar(20) CHECK (length(VALUE) > 1);
+CREATE TABLE users (id bigint PRIMARY KEY);
+-- rows: public.users 0
+-- change
+ALTER TABLE users ADD COLUMN code code;
