@@ -109,6 +109,46 @@ fn cases() -> Vec<Case> {
             values: &[("'a'", "'a'"), ("NULL", "NULL")],
             initial: ("NULL", "NULL"),
         },
+        // Both say the name of the type, each its own.
+        Case {
+            golden: "type_rename",
+            old: Release {
+                insert: "INSERT INTO users (id, feels) VALUES ({id}, {value}::mood)",
+                insert_nothing: "INSERT INTO users (id) VALUES ({id})",
+                update: "UPDATE users SET feels = {value}::mood WHERE id = {id}",
+                touch: "UPDATE users SET id = id WHERE id = {id} AND feels IN ('sad'::mood, 'ok'::mood)",
+                read: "SELECT feels::text FROM users WHERE id = {id}",
+            },
+            new: Release {
+                insert: "INSERT INTO users (id, feels) VALUES ({id}, {value}::feeling)",
+                insert_nothing: "INSERT INTO users (id) VALUES ({id})",
+                update: "UPDATE users SET feels = {value}::feeling WHERE id = {id}",
+                touch: "UPDATE users SET id = id WHERE id = {id} AND feels IN ('sad'::feeling, 'ok'::feeling)",
+                read: "SELECT feels::text FROM users WHERE id = {id}",
+            },
+            values: &[("'sad'", "'sad'"), ("'ok'", "'ok'"), ("NULL", "NULL")],
+            initial: ("'ok'", "'ok'"),
+        },
+        // Neither uses the value that goes.
+        Case {
+            golden: "enum_remove_value",
+            old: Release {
+                insert: "INSERT INTO users (id, feels) VALUES ({id}, {value})",
+                insert_nothing: "INSERT INTO users (id) VALUES ({id})",
+                update: "UPDATE users SET feels = {value} WHERE id = {id}",
+                touch: "UPDATE users SET id = id WHERE id = {id}",
+                read: "SELECT feels::text FROM users WHERE id = {id}",
+            },
+            new: Release {
+                insert: "INSERT INTO users (id, feels) VALUES ({id}, {value})",
+                insert_nothing: "INSERT INTO users (id) VALUES ({id})",
+                update: "UPDATE users SET feels = {value} WHERE id = {id}",
+                touch: "UPDATE users SET id = id WHERE id = {id}",
+                read: "SELECT feels::text FROM users WHERE id = {id}",
+            },
+            values: &[("'sad'", "'sad'"), ("'ok'", "'ok'"), ("NULL", "NULL")],
+            initial: ("NULL", "NULL"),
+        },
     ]
 }
 
@@ -224,6 +264,10 @@ async fn tell(case: &Case, ground: &Ground, seed: u64) {
     }
     for (index, step) in plan.change.steps.iter().enumerate().rev() {
         stand.execute(&step.name, step.revert.as_ref().unwrap()).await.unwrap();
+        if index == first_contract {
+            // The old release was gone, and comes back with connections of its own.
+            clients.connection = stand.client(ground, &database).await.unwrap();
+        }
         let is_filled = plan.change.steps[..index].iter().any(|step| step.phase >= Phase::Backfill)
             || (case.golden == "rename_table" && index > 0);
         clients.work(is_filled, index <= first_contract, &format!("after the revert of `{}`", step.name)).await;
