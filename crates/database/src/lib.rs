@@ -24,6 +24,7 @@ mod mysql;
 pub mod plain;
 mod postgres;
 mod preflight;
+mod queue;
 mod retry;
 pub mod sizes;
 mod sqlite;

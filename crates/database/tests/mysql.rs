@@ -365,3 +365,19 @@ async fn nobody_waits_long_behind_a_step_that_waits() {
     holder.batch("COMMIT").await.unwrap();
     running.result.await.unwrap().unwrap();
 }
+
+#[tokio::test]
+async fn a_statement_gives_way_to_those_who_wait_behind_it() {
+    let stand = stand().await;
+    let plain = stand.users(40).await;
+    let database = stand.claimed().await;
+    // It writes the table anew, computes long for each row, and lets nobody else write meanwhile.
+    let slow = "ALTER TABLE users ADD COLUMN sum integer AS (LENGTH(SHA2(REPEAT(name, 2000000), 512))) STORED, ALGORITHM = COPY";
+    let running = Running::start(&database, &forward(1, statements(&[slow])));
+    let begun = "SELECT COUNT(*) FROM information_schema.PROCESSLIST
+        WHERE DB = DATABASE() AND INFO LIKE 'ALTER TABLE users%' AND STATE = 'copy to tmp table'";
+    while one_integer(&plain, begun).await == 0 {}
+    plain.batch("UPDATE users SET name = 'mine' WHERE id = 1").await.unwrap();
+    let measurement = running.result.await.unwrap().unwrap();
+    assert!(measurement.attempts > 1 && measurement.blocked_sessions_max == 1, "{measurement:?}");
+}

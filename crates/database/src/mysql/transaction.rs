@@ -66,7 +66,7 @@ impl<'a> Run<'a> {
         claim::run_alone(server, &mut connection, job.patience.deadline).await?;
         let settings = settings(server, &mut connection, job).await?;
         run(&server.place, &mut connection, &settings).await?;
-        let watchdog = Watchdog::start(server, connection.id(), job.patience.lock_timeout);
+        let watchdog = Watchdog::start(server, connection.id(), &job.patience);
         let leftover = KillOnDrop::new(server, connection.id());
         let attempts = Attempts::new(&job.patience);
         Ok(Self { server, connection, job, attempts, progress, cancel, watchdog, leftover })
@@ -85,31 +85,32 @@ impl<'a> Run<'a> {
             self.attempts.begin();
             let attempt = attempt(&mut self.connection, &self.server.place, self.job, self.cancel, work);
             let place = &self.server.place;
-            match cancellable(&self.watchdog, self.cancel, place, &self.job.step_name, attempt).await {
+            match cancellable(&self.watchdog, false, self.cancel, place, &self.job.step_name, attempt).await {
                 Err(Error::Busy { .. }) => self.pause().await?,
                 result => return result,
             }
         }
     }
 
-    /// One statement outside of any transaction of ours; cancelled on request.
+    /// One statement that commits by itself; cancelled on request.
     pub(super) async fn alone(&mut self, sql: &str) -> Result<u64, Error> {
         let (place, connection) = (&self.server.place, &mut self.connection);
-        cancellable(&self.watchdog, self.cancel, place, &self.job.step_name, run(place, connection, sql)).await
+        cancellable(&self.watchdog, true, self.cancel, place, &self.job.step_name, run(place, connection, sql))
+            .await
     }
 
     /// One query outside of any transaction of ours; cancelled on request.
     pub(super) async fn first_row(&mut self, sql: &str) -> Result<Option<mysql_async::Row>, Error> {
         let (place, connection) = (&self.server.place, &mut self.connection);
         let query = async { connection.query_first(sql).await.map_err(|error| meaning(place, sql, &error)) };
-        cancellable(&self.watchdog, self.cancel, place, &self.job.step_name, query).await
+        cancellable(&self.watchdog, false, self.cancel, place, &self.job.step_name, query).await
     }
 
     /// All rows of a query; cancelled on request.
     pub(super) async fn rows(&mut self, sql: &str) -> Result<Vec<mysql_async::Row>, Error> {
         let (place, connection) = (&self.server.place, &mut self.connection);
         let query = async { connection.query(sql).await.map_err(|error| meaning(place, sql, &error)) };
-        cancellable(&self.watchdog, self.cancel, place, &self.job.step_name, query).await
+        cancellable(&self.watchdog, false, self.cancel, place, &self.job.step_name, query).await
     }
 
     /// After an attempt that ended because a lock was not to be had.
@@ -178,6 +179,7 @@ async fn attempt<W: Work>(
 /// Waits for `work`; when cancelled, makes the server give up the statement and waits for its answer, which may still be success.
 async fn cancellable<T>(
     watchdog: &Watchdog,
+    defines: bool,
     cancel: &CancellationToken,
     place: &str,
     what: &str,
@@ -186,7 +188,7 @@ async fn cancellable<T>(
     if cancel.is_cancelled() {
         return Err(Error::Cancelled { database: place.to_owned(), what: what.to_owned() });
     }
-    let busy = watchdog.begin();
+    let busy = watchdog.begin(defines);
     let mut work = pin!(work);
     let result = tokio::select! {
         result = &mut work => result,

@@ -6,6 +6,8 @@
 
 use super::connect::Server;
 use crate::error::Error;
+use crate::job::Patience;
+use crate::queue::Queue;
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable as _;
 use std::sync::Arc;
@@ -28,12 +30,14 @@ struct Shared {
     server: Server,
     /// The watched connection.
     id: u32,
-    lock_timeout: Duration,
+    patience: Patience,
     /// A statement is running.
     busy: AtomicBool,
+    /// It commits by itself: who waits for a table meanwhile waits for it.
+    defines: AtomicBool,
     /// It is no longer wanted.
     unwanted: AtomicBool,
-    /// It was interrupted because it waited too long.
+    /// It was interrupted because it waited too long, or others did.
     fired: AtomicBool,
     blocked_sessions_max: AtomicU32,
 }
@@ -56,12 +60,13 @@ impl Busy {
 }
 
 impl Watchdog {
-    pub(super) fn start(server: &Server, id: u32, lock_timeout: Duration) -> Self {
+    pub(super) fn start(server: &Server, id: u32, patience: &Patience) -> Self {
         let shared = Arc::new(Shared {
             server: server.clone(),
             id,
-            lock_timeout,
+            patience: patience.clone(),
             busy: AtomicBool::new(false),
+            defines: AtomicBool::new(false),
             unwanted: AtomicBool::new(false),
             fired: AtomicBool::new(false),
             blocked_sessions_max: AtomicU32::new(0),
@@ -70,13 +75,15 @@ impl Watchdog {
         Self { shared, watching }
     }
 
-    pub(super) fn begin(&self) -> Busy {
+    /// `defines`: the statement commits by itself, and gives way to those who wait behind it.
+    pub(super) fn begin(&self, defines: bool) -> Busy {
+        self.shared.defines.store(defines, Ordering::SeqCst);
         self.shared.fired.store(false, Ordering::SeqCst);
         self.shared.busy.store(true, Ordering::SeqCst);
         Busy(Arc::clone(&self.shared))
     }
 
-    /// True when what ended just now was interrupted because it had waited too long.
+    /// True when what ended just now was interrupted because it, or who waits behind it, had waited too long.
     pub(super) fn has_fired(&self) -> bool {
         self.shared.fired.load(Ordering::SeqCst)
     }
@@ -103,8 +110,10 @@ async fn watch(shared: Arc<Shared>) {
 }
 
 async fn watch_on(shared: &Shared, mut connection: Conn) -> Result<(), mysql_async::Error> {
-    let mut rhythm = tokio::time::interval((shared.lock_timeout / 4).clamp(RHYTHM_MIN, RHYTHM_MAX));
+    let lock_timeout = shared.patience.lock_timeout;
+    let mut rhythm = tokio::time::interval((lock_timeout / 4).clamp(RHYTHM_MIN, RHYTHM_MAX));
     let mut waiting_since: Option<Instant> = None;
+    let mut queue = Queue::new(&shared.patience);
     loop {
         rhythm.tick().await;
         if !shared.busy.load(Ordering::SeqCst) {
@@ -115,28 +124,40 @@ async fn watch_on(shared: &Shared, mut connection: Conn) -> Result<(), mysql_asy
             interrupt(shared, &mut connection).await;
             continue;
         }
-        let (waits, blocked) = look(shared, &mut connection).await?;
+        let Waiting { watched, others } = look(shared, &mut connection).await?;
+        let blocked = u32::try_from(others.len()).unwrap_or(u32::MAX);
         shared.blocked_sessions_max.fetch_max(blocked, Ordering::Relaxed);
-        waiting_since = if waits { waiting_since.or_else(|| Some(Instant::now())) } else { None };
-        if waiting_since.is_some_and(|since| since.elapsed() >= shared.lock_timeout) {
+        waiting_since = if watched { waiting_since.or_else(|| Some(Instant::now())) } else { None };
+        let is_late = waiting_since.is_some_and(|since| since.elapsed() >= lock_timeout);
+        let behind = if shared.defines.load(Ordering::SeqCst) { others.as_slice() } else { &[] };
+        if is_late || queue.is_too_long(behind, Instant::now()) {
             shared.fired.store(true, Ordering::SeqCst);
             interrupt(shared, &mut connection).await;
             waiting_since = None;
+            queue = Queue::new(&shared.patience);
         }
     }
 }
 
-/// Whether the watched statement waits for the lock of a table, and how many others wait for locks of tables meanwhile. Who waits
-/// for a row stands in a table that the server does not renew while it is read often; there the server's own limit holds.
-async fn look(shared: &Shared, connection: &mut Conn) -> Result<(bool, u32), mysql_async::Error> {
+/// Who waits for the lock of a table.
+struct Waiting {
+    watched: bool,
+    /// Sessions of applications: other definitions can wait.
+    others: Vec<u64>,
+}
+
+/// Who waits for a row stands in a table that the server does not renew while it is read often; there the server's own limit
+/// holds.
+async fn look(shared: &Shared, connection: &mut Conn) -> Result<Waiting, mysql_async::Error> {
     let sql = format!(
-        "SELECT COALESCE(SUM(ID = {id}), 0), COALESCE(SUM(ID <> {id}), 0) FROM information_schema.PROCESSLIST
-         WHERE STATE LIKE 'Waiting for table%lock' AND (ID = {id} OR DB = DATABASE())",
+        "SELECT ID FROM information_schema.PROCESSLIST WHERE STATE LIKE 'Waiting for table%lock' AND (ID = {id} OR
+            DB = DATABASE() AND INFO NOT REGEXP '^[[:space:]]*(alter|create|drop|rename|truncate|optimize|analyze)')",
         id = shared.id
     );
-    let row: Option<(u32, u32)> = connection.query_first(sql).await?;
-    let (own, others) = row.unwrap_or_default();
-    Ok((own > 0, others))
+    let mut others: Vec<u64> = connection.query(sql).await?;
+    let all = others.len();
+    others.retain(|session| *session != u64::from(shared.id));
+    Ok(Waiting { watched: others.len() < all, others })
 }
 
 async fn interrupt(shared: &Shared, connection: &mut Conn) {

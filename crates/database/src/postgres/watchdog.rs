@@ -3,7 +3,7 @@
 use super::connect::{Server, meaning};
 use crate::error::Error;
 use crate::job::Patience;
-use std::collections::HashMap;
+use crate::queue::Queue;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -36,7 +36,7 @@ impl Watchdog {
         let client = server.connect().await?;
         let blocked_sessions_max = Arc::new(AtomicU32::new(0));
         let (ring, alarm) = watch::channel(());
-        let queue = Queue { patience: patience.clone(), since: HashMap::new() };
+        let queue = Queue::new(patience);
         let watching = tokio::spawn(watch(client, pid, Arc::clone(&blocked_sessions_max), queue, ring));
         Ok(Self { blocked_sessions_max, alarm, watching })
     }
@@ -57,7 +57,7 @@ async fn watch(
     client: Client,
     pid: i32,
     blocked_sessions_max: Arc<AtomicU32>,
-    mut queue: Queue,
+    mut queue: Queue<i32>,
     ring: watch::Sender<()>,
 ) {
     loop {
@@ -74,44 +74,8 @@ async fn watch(
     }
 }
 
-/// Sessions that wait, each since when.
-struct Queue {
-    patience: Patience,
-    since: HashMap<i32, Instant>,
-}
-
-impl Queue {
-    fn is_too_long(&mut self, sessions: &[i32], now: Instant) -> bool {
-        self.since.retain(|session, _| sessions.contains(session));
-        for session in sessions {
-            self.since.entry(*session).or_insert(now);
-        }
-        self.since.len() > self.patience.queue_sessions_max as usize
-            || self.since.values().any(|since| now.duration_since(*since) >= self.patience.queue_wait_max)
-    }
-}
-
 impl Drop for Watchdog {
     fn drop(&mut self) {
         self.watching.abort();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_queue_is_too_long_in_sessions_or_in_time() {
-        let patience =
-            Patience { queue_sessions_max: 2, queue_wait_max: Duration::from_secs(1), ..Patience::default() };
-        let mut queue = Queue { patience, since: HashMap::new() };
-        let start = Instant::now();
-        let at = |milliseconds| start + Duration::from_millis(milliseconds);
-        assert!(!queue.is_too_long(&[1, 2], at(0)));
-        assert!(queue.is_too_long(&[1, 2, 3], at(10)), "three are more than two");
-        assert!(!queue.is_too_long(&[2], at(900)));
-        assert!(!queue.is_too_long(&[1, 4], at(1_000)), "who waited and comes again begins anew");
-        assert!(queue.is_too_long(&[4], at(2_000)));
     }
 }
