@@ -13,3 +13,8 @@ async fn postgres() {
 async fn sqlite() {
     run_all(Target { engine: Engine::Sqlite, version: 3 }).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mariadb() {
+    run_all(Target { engine: Engine::Mariadb, version: 1011 }).await;
+}

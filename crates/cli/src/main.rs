@@ -7,6 +7,7 @@ mod arguments;
 mod command;
 mod context;
 mod demo;
+mod engine_version;
 mod exit;
 mod failure;
 mod follow;

@@ -5,7 +5,10 @@ use lockstep_planner::{Catalog, Target, plan};
 
 /// What becomes of a file: the names of the steps, or the refusal.
 fn check(text: &str, expected: &str) {
-    let target = Target { engine: Engine::Postgres, version: 13 };
+    check_on(Target { engine: Engine::Postgres, version: 13 }, text, expected);
+}
+
+fn check_on(target: Target, text: &str, expected: &str) {
     let shown = match plan(target, "change.sql", "change", text, &mut Catalog::unknown()) {
         Ok(plan) => plan.change.steps.iter().map(|step| step.name.as_str()).collect::<Vec<_>>().join("; "),
         Err(error) => error.to_string(),
@@ -42,4 +45,37 @@ fn what_needs_facts_is_refused_with_what_to_give() {
         "nothing is known of table",
     );
     check("ALTER TABLE users ADD COLUMN age int DEFAULT random()", "no primary key");
+}
+
+#[test]
+fn mysql_and_mariadb_plan_without_a_catalog_too() {
+    for target in
+        [Target { engine: Engine::Mariadb, version: 1005 }, Target { engine: Engine::Mysql, version: 800 }]
+    {
+        let check = |text, expected| check_on(target, text, expected);
+        check(
+            "ALTER TABLE `users` ADD COLUMN `age` int NULL, ADD INDEX `by_age` (`age`)",
+            "add users.age; index by_age of users",
+        );
+        check(
+            "ALTER TABLE users ADD score int NOT NULL",
+            "add users.score; write users.score; no default for users.score",
+        );
+        check("CREATE UNIQUE INDEX mail_once ON users (mail(20))", "index mail_once of users");
+        check("CREATE TABLE notes (id int PRIMARY KEY, text text) ENGINE=InnoDB", "create notes");
+        check("DROP TABLE users", "do without users; hide users; drop users");
+        check(
+            "CREATE TRIGGER t BEFORE INSERT ON users FOR EACH ROW BEGIN SET NEW.a = 1; SET NEW.b = 2; END; INSERT INTO users VALUES (1)",
+            "trigger t of users; insert into users",
+        );
+        for text in [
+            "ALTER TABLE users MODIFY age bigint",
+            "ALTER TABLE users RENAME COLUMN age TO years",
+            "ALTER TABLE users DROP COLUMN age",
+            "RENAME TABLE users TO people",
+            "UPDATE users SET age = 1",
+        ] {
+            check(text, "nothing is known of table users, and a safe plan depends on what it is like");
+        }
+    }
 }

@@ -22,7 +22,7 @@ fn script(tables: usize) -> String {
 
 #[test]
 fn a_thousand_statements_are_planned() {
-    for (engine, version) in [(Engine::Postgres, 15), (Engine::Sqlite, 3)] {
+    for (engine, version) in [(Engine::Postgres, 15), (Engine::Sqlite, 3), (Engine::Mariadb, 1011)] {
         let text = script(250);
         let started = Instant::now();
         let mut catalog = Catalog::of(Default::default(), Default::default());

@@ -3,6 +3,7 @@
 use super::look::{Look, Tone};
 use super::text::{count, hanging, one_line};
 use super::{impact, step, time};
+use crate::engine_version;
 use crate::view::{Basis, ClusterCheck, Plan};
 use lockstep_core::Step;
 use lockstep_planner::plan::{Explained, Note};
@@ -10,8 +11,9 @@ use lockstep_planner::plan::{Explained, Note};
 /// The plan of one change, with what a person should know before it is submitted.
 pub(crate) fn plan(plan: &Plan, look: Look) -> String {
     let change = &plan.planned.change;
-    let engine =
-        plan.engine_version.map_or(change.engine.to_string(), |version| format!("{} {version}", change.engine));
+    let engine = plan.engine_version.map_or(change.engine.to_string(), |version| {
+        format!("{} {}", change.engine, engine_version::shown(change.engine, version))
+    });
     let mut parts = vec![format!("{} ({engine}, from {})", look.paint(Tone::Strong, &change.name), plan.file)];
     if !change.description.is_empty() {
         parts.push(change.description.clone());

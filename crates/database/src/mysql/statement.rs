@@ -53,6 +53,9 @@ pub(super) fn check(step: &str, statements: &[String]) -> Result<(), Error> {
 
 fn problem(tokens: &[Token<'_>]) -> Option<&'static str> {
     let first = tokens.first()?;
+    if is_compound(tokens) {
+        return None;
+    }
     if CONTROL.iter().any(|word| first.is_word(word)) {
         return Some("controls the session or the transaction, which are Lockstep's; leave it out");
     }
@@ -74,6 +77,15 @@ fn problem(tokens: &[Token<'_>]) -> Option<&'static str> {
         );
     }
     None
+}
+
+/// A block of MariaDB, which is one statement: what stands in it commits by itself.
+fn is_compound(tokens: &[Token<'_>]) -> bool {
+    const ENDS: [&str; 4] = ["start", "commit", "rollback", "xa"];
+    let begins =
+        tokens.iter().zip(["begin", "not", "atomic"]).filter(|(token, word)| token.is_word(word)).count() == 3;
+    let ends = tokens.last().is_some_and(|last| last.is_word("end"));
+    begins && ends && !tokens.iter().any(|token| ENDS.iter().any(|word| token.is_word(word)))
 }
 
 fn has_words(tokens: &[Token<'_>], words: &[&str]) -> bool {

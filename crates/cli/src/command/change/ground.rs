@@ -2,6 +2,7 @@
 
 use super::files;
 use crate::context::collect;
+use crate::engine_version;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::view::{Basis, ClusterCheck, Plan};
@@ -25,7 +26,7 @@ pub(super) struct Ground {
     cluster: Option<ClusterCheck>,
 }
 
-/// The major version for which every rule works that this program has.
+/// The version for which every rule works that this program has.
 fn oldest(engine: Engine) -> u32 {
     match engine {
         Engine::Postgres => 13,
@@ -39,11 +40,14 @@ impl Ground {
     /// Without a cluster. Nothing is known of the database but what `schema` says.
     pub(super) fn offline(
         engine: Option<Engine>,
-        engine_version: Option<u32>,
+        version: Option<&str>,
         schema: Option<&Path>,
     ) -> Result<Self, Failure> {
-        let target =
-            engine.map(|engine| Target { engine, version: engine_version.unwrap_or_else(|| oldest(engine)) });
+        let version = |engine| version.map_or(Ok(oldest(engine)), |text| engine_version::read(engine, text));
+        let target = match engine {
+            Some(engine) => Some(Target { engine, version: version(engine)? }),
+            None => None,
+        };
         let (mut catalog, mut basis) = (Catalog::unknown(), Basis::Nothing);
         if let (Some(target), Some(file)) = (target, schema) {
             let shown = file.display().to_string();
@@ -102,8 +106,10 @@ impl Ground {
             // A plan file says its engine itself.
             (None, Language::Toml) => Target { engine: Engine::Sqlite, version: oldest(Engine::Sqlite) },
             (None, Language::Sql) => {
-                let problem =
-                    format!("{}: for which engine? Say --engine postgres or --engine sqlite", change.file.shown);
+                let problem = format!(
+                    "{}: for which engine? Say --engine postgres, mariadb, mysql or sqlite",
+                    change.file.shown
+                );
                 return Err(Failure::usage(problem));
             }
         };

@@ -21,12 +21,12 @@ pub(crate) struct Arguments {
     /// SQL files, plan files (TOML), or folders of them, in the order in which they would be submitted
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
-    /// Plan for this engine (postgres, sqlite) without asking the cluster
+    /// Plan for this engine (postgres, mariadb, mysql, sqlite) without asking the cluster
     #[arg(long, value_name = "ENGINE")]
     engine: Option<Engine>,
-    /// Its oldest major version on any node; the oldest that Lockstep knows unless told otherwise
-    #[arg(long, value_name = "N", requires = "engine")]
-    engine_version: Option<u32>,
+    /// Its oldest version on any node, such as 15 or 10.11; the oldest that Lockstep knows unless told otherwise
+    #[arg(long, value_name = "VERSION", requires = "engine")]
+    engine_version: Option<String>,
     /// Plan against the schema in this SQL file; else nothing is known of the database
     #[arg(long, value_name = "FILE", requires = "engine")]
     schema: Option<PathBuf>,
@@ -53,7 +53,8 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Exit
 }
 
 fn offline(arguments: &Arguments, changes: &[Change]) -> Result<Vec<Plan>, Failure> {
-    Ground::offline(arguments.engine, arguments.engine_version, arguments.schema.as_deref())?.plan(changes)
+    Ground::offline(arguments.engine, arguments.engine_version.as_deref(), arguments.schema.as_deref())?
+        .plan(changes)
 }
 
 /// Plans what the cluster does not have yet. Steps that were written by hand are shown without a cluster too.
@@ -71,7 +72,7 @@ async fn against_cluster(
             offline(arguments, &changes)
         }
         Err(failure) if failure.exit == Exit::NoQuorum => {
-            Err(failure.hint("--engine postgres or --engine sqlite plans without a cluster"))
+            Err(failure.hint("--engine postgres, mariadb, mysql or sqlite plans without a cluster"))
         }
         plans => plans,
     }

@@ -47,7 +47,38 @@ pub(super) fn of_clauses(rule: &mut Rule<'_>, name: &str, mut clauses: Vec<Claus
     if found.is_new {
         return at_once(rule, &found, &clauses);
     }
-    in_use(rule, name, clauses)
+    let before = rule.catalog.clone();
+    match in_use(rule, name, clauses.clone()) {
+        Err(_) if rule.rows(name) == Some(0) && clauses.iter().all(asks_nothing_of_clients) => {
+            *rule.catalog = before;
+            while_empty(rule, &found, &clauses)
+        }
+        planned => planned,
+    }
+}
+
+/// True for clauses after which clients can go on as before, were it not for the time that the server takes.
+fn asks_nothing_of_clients(clause: &Clause) -> bool {
+    match clause {
+        Clause::AddColumn { new, .. } => !new.not_null || new.default.is_some() || new.auto_increment,
+        Clause::Change { from, new } => same(from, &new.name),
+        Clause::AddKey(_) | Clause::AddForeignKey(_) | Clause::AddCheck { .. } => true,
+        Clause::DropPrimaryKey | Clause::Convert { .. } | Clause::Option { .. } | Clause::Default { .. } => true,
+        _ => false,
+    }
+}
+
+/// What would copy the table does it in no time where there are no rows. Others may have some: they are asked.
+fn while_empty(rule: &mut Rule<'_>, found: &Found, clauses: &[Clause]) -> Planned {
+    let mut drafts = at_once(rule, found, clauses)?;
+    for draft in &mut drafts.steps {
+        let query = format!("SELECT * FROM {} LIMIT 1", q(&found.name));
+        *draft = draft.clone().only_if(&format!("table {} is empty", found.name), query).why(
+            "It would write the whole table anew, and is done only where the table is empty: then there is nothing to write.",
+        );
+        draft.joins = false;
+    }
+    Ok(drafts)
 }
 
 /// True for what can be planned for a table of which nothing is known: it is taken to be large and in use.

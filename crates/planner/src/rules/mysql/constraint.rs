@@ -64,7 +64,11 @@ pub(super) fn add_foreign_key(rule: &mut Rule<'_>, found: &Found, key: &ForeignK
     check_target(rule, found, key)?;
     let rows = rule.rows(&found.name);
     let (name, index) = known::put_foreign_key(rule.table_mut(&found.name), &found.name, key);
-    let clause = format!("ADD CONSTRAINT {} {}", q(&name), key.definition());
+    // Without a name the server makes up those of the key and of its index.
+    let clause = match &key.name {
+        Some(name) => format!("ADD CONSTRAINT {} {}", q(name), key.definition()),
+        None => format!("ADD {}", key.definition()),
+    };
     let mut revert = vec![algorithm::alter(
         rule.target,
         &found.name,

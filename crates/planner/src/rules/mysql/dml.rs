@@ -6,6 +6,7 @@ use super::{BATCH_ROWS_MAX, EVERYTHING, Found, Planned, Rule, on, table_name};
 use crate::catalog::Known;
 use crate::draft::{Draft, Drafts};
 use crate::plan::Refusal;
+use lockstep_core::Engine;
 use lockstep_core::step::{Action, Backfill, Phase};
 
 /// Rows that a literal INSERT may have.
@@ -128,7 +129,7 @@ pub(super) fn update(rule: &mut Rule<'_>, mut reader: Reader<'_>) -> Option<Plan
     reader.skip();
     let table = match alone(tables) {
         Ok(table) => table,
-        Err(refusal) => return Some(Err(refusal)),
+        Err(_) => return Some(Ok(whole(rule, "update", &tables))),
     };
     let end = reader.find(&["where", "order", "limit"]).unwrap_or(reader.rest.len());
     let set = reader.take(end).text().to_owned();
@@ -137,6 +138,27 @@ pub(super) fn update(rule: &mut Rule<'_>, mut reader: Reader<'_>) -> Option<Plan
         Err(refusal) => return Some(Err(refusal)),
     };
     Some(updated(rule, &table, &set, condition))
+}
+
+/// Several tables, or one with an alias: it cannot be gone through in batches of rows.
+fn whole(rule: &Rule<'_>, verb: &str, tables: &Reader<'_>) -> Drafts {
+    let named = |token: &&super::text::Token| matches!(rule.catalog.table(&token.value), Known::Table(_));
+    let mut names: Vec<String> = tables.rest.iter().filter(named).map(|token| token.value.clone()).collect();
+    names.sort();
+    names.dedup();
+    let revert = rule.directed_revert();
+    let name = format!("{verb} {}", if names.is_empty() { tables.text().to_owned() } else { names.join(", ") });
+    let mut step = Draft::statements(&name, Phase::Backfill, vec![rule.statement.sql.clone()], revert).why(
+        "Several tables at once cannot be gone through in batches: the rows stay locked until it is through.",
+    );
+    for table in &names {
+        step = step.holds(table, ROWS);
+    }
+    let rows = names.iter().filter_map(|table| rule.rows(table)).max();
+    step = step.scans(rows);
+    let mut drafts = Drafts { steps: vec![step], touches: vec![EVERYTHING.to_owned()], ..Drafts::default() };
+    drafts.hazards.push("it holds the locks of all its rows until it is through with the last one".to_owned());
+    drafts
 }
 
 /// The only table of a statement; several cannot be gone through in batches of rows.
@@ -236,8 +258,7 @@ pub(super) fn delete(rule: &mut Rule<'_>, mut reader: Reader<'_>) -> Option<Plan
     let tables = reader.take(end);
     let table = match alone(tables) {
         Ok(table) if is_plain => table,
-        Ok(_) => return None,
-        Err(refusal) => return Some(Err(refusal)),
+        _ => return Some(Ok(whole(rule, "delete from", &tables))),
     };
     Some(condition(&mut reader).and_then(|condition| deleted(rule, &table, condition)))
 }
@@ -247,13 +268,18 @@ fn deleted(rule: &mut Rule<'_>, table: &str, condition: Option<String>) -> Plann
     if found.is_new {
         return Ok(at_once(rule, &found, "delete from"));
     }
-    let revert = rule.directed_revert();
+    let revert = rule.directed_revert().map(together);
     let name = format!("delete from {table}");
-    let forward = Action::Statements {
-        statements: vec![in_batches(rule, &found, condition.as_deref())?],
-        transactional: false,
-    };
-    let step = Draft::new(&name, Phase::Backfill, forward, revert.map(together))
+    if rule.target.engine == Engine::Mysql {
+        let forward = Action::Statements { statements: vec![rule.statement.sql.clone()], transactional: true };
+        let step = Draft::new(&name, Phase::Backfill, forward, revert)
+            .holds(table, ROWS)
+            .why("MySQL runs no loop outside of a procedure: the rows stay locked until it is through with the last one.");
+        return Ok(over_rows(rule, &found, step));
+    }
+    let forward =
+        Action::Statements { statements: vec![in_batches(&found, condition.as_deref())?], transactional: false };
+    let step = Draft::new(&name, Phase::Backfill, forward, revert)
         .holds(table, ROWS)
         .why("Rows go in short transactions of a few rows each; what stopped half-way goes on where it stopped.");
     Ok(over_rows(rule, &found, step))
@@ -262,19 +288,10 @@ fn deleted(rule: &mut Rule<'_>, table: &str, condition: Option<String>) -> Plann
 /// Rows of one batch of a DELETE: its loop knows no time that a batch should take.
 const DELETE_ROWS_MAX: u32 = 1_000;
 
-/// A loop that commits after each batch; it runs outside of a transaction.
-fn in_batches(rule: &Rule<'_>, found: &Found, condition: Option<&str>) -> Result<String, Refusal> {
+/// A loop of MariaDB, each round of which commits; it runs outside of a transaction.
+fn in_batches(found: &Found, condition: Option<&str>) -> Result<String, Refusal> {
     let key = q_list(&found.key_to_fill()?);
     let filter = condition.map(|condition| format!(" WHERE {condition}")).unwrap_or_default();
     let delete = format!("DELETE FROM {}{filter} ORDER BY {key} LIMIT {DELETE_ROWS_MAX}", q(&found.name));
-    if rule.target.engine == lockstep_core::Engine::Mysql {
-        return Err(Refusal::new(
-            "MySQL runs no loop outside of a procedure, and one DELETE holds the locks of all its rows to its end",
-            format!(
-                "repeat `{delete}` by hand until it deletes nothing, or accept the statement with `-- lockstep: opaque` and \
-                     `-- lockstep: irreversible`"
-            ),
-        ));
-    }
     Ok(format!("BEGIN NOT ATOMIC REPEAT {delete}; UNTIL ROW_COUNT() = 0 END REPEAT; END"))
 }

@@ -107,7 +107,7 @@ fn of_kind(rule: &mut Rule<'_>, made: &Made<'_>) -> Planned {
 
 /// The statement that puts the catalog's object in the place of what is there.
 fn again(rule: &Rule<'_>, kind: &str, definition: &str) -> String {
-    let definition = definition.split(" (sql_mode ").next().unwrap_or(definition);
+    let definition = &super::text::executable(definition.split(" (sql_mode ").next().unwrap_or(definition));
     let replaces = kind == "view" || rule.target.engine == Engine::Mariadb;
     if replaces && !definition.to_uppercase().starts_with("CREATE OR REPLACE") {
         return definition.replacen("CREATE ", "CREATE OR REPLACE ", 1);
@@ -203,7 +203,7 @@ fn drop_one(rule: &mut Rule<'_>, kind: &'static str, name: &str, if_exists: bool
     }
     forget(rule, kind, name);
     let reverts = rule.statement.reverts();
-    let back = old.map(|old| vec![old.split(" (sql_mode ").next().unwrap_or(&old).to_owned()]);
+    let back = old.map(|old| vec![super::text::executable(old.split(" (sql_mode ").next().unwrap_or(&old))]);
     let back = if reverts.is_empty() { back } else { Some(reverts) };
     let revert = back.map(|statements| Action::Statements { statements, transactional: false });
     let mut dropped = step(
@@ -238,7 +238,12 @@ fn drop_trigger(rule: &mut Rule<'_>, name: &str, if_exists: bool) -> Planned {
     let text = text.split(" (sql_mode ").next().unwrap_or(&text);
     let (when, body) = text.split_once(" FOR EACH ROW").unwrap_or((text, ""));
     let body = body.split_once(") ").filter(|_| body.starts_with(" (number")).map_or(body, |(_, body)| body);
-    let back = format!("CREATE TRIGGER {} {when} ON {} FOR EACH ROW {}", q(name), q(&table), body.trim());
+    let back = format!(
+        "CREATE TRIGGER {} {when} ON {} FOR EACH ROW {}",
+        q(name),
+        q(&table),
+        super::text::executable(body.trim())
+    );
     let reverts = rule.statement.reverts();
     let back = if reverts.is_empty() { vec![back] } else { reverts };
     let dropped = step(

@@ -16,7 +16,7 @@ use lockstep_core::schema::Table;
 use lockstep_core::step::Phase;
 
 pub(super) fn plan(rule: &mut Rule<'_>, mut reader: Reader<'_>) -> Option<Planned> {
-    reader.words(&["if", "exists"]);
+    let if_exists = reader.words(&["if", "exists"]);
     let mut pairs = Vec::new();
     loop {
         let from = table_name(&mut reader)?;
@@ -35,6 +35,10 @@ pub(super) fn plan(rule: &mut Rule<'_>, mut reader: Reader<'_>) -> Option<Planne
     }
     let mut all = Drafts::default();
     for (from, to) in pairs {
+        if if_exists && rule.catalog.table(&from) == Known::Absent {
+            append(&mut all, super::nothing(&from, format!("there is no table {from}: nothing is done")));
+            continue;
+        }
         match one(rule, &from, &to) {
             Ok(drafts) => append(&mut all, drafts),
             Err(refusal) => return Some(Err(refusal)),

@@ -175,6 +175,42 @@ pub(super) fn q_list(names: &[String]) -> String {
     names.iter().map(|name| q(name)).collect::<Vec<_>>().join(", ")
 }
 
+/// Operators that the catalog's texts have in pieces.
+const OPERATORS: [&str; 14] =
+    ["<=>", "->>", "<>", "<=", ">=", "!=", "||", "&&", ":=", "<<", ">>", "->", "@@", "=>"];
+
+/// A text of the catalog, in which white space stands between all pieces, as the server takes it.
+pub(super) fn executable(canonical: &str) -> String {
+    let tokens = tokens(canonical);
+    let mut text = String::new();
+    for (position, token) in tokens.iter().enumerate() {
+        let written = &canonical[token.start..token.end];
+        let before = position.checked_sub(1).map(|before| &tokens[before]);
+        if before.is_some_and(|before| !are_joined(before, token, &text)) {
+            text.push(' ');
+        }
+        text.push_str(written);
+    }
+    text
+}
+
+/// True when nothing stands between two pieces; `text` ends with the first.
+fn are_joined(before: &Token, token: &Token, text: &str) -> bool {
+    let is_prefix = ["b", "x", "n"].iter().any(|prefix| before.is_word(prefix)) || before.value.starts_with('_');
+    let is_name = |token: &Token| matches!(token.kind, Kind::Word | Kind::Name);
+    match (&before.kind, &token.kind) {
+        (Kind::Symbol, Kind::Symbol) => OPERATORS
+            .iter()
+            .any(|operator| text.ends_with(&operator[..operator.len() - 1]) && operator.ends_with(&token.value)),
+        _ if before.is_symbol(".") || (token.is_symbol(".") && is_name(before)) => true,
+        (Kind::Word, Kind::Text) => before.kind == Kind::Word && (is_prefix || before.value == "@"),
+        (Kind::Word, Kind::Word | Kind::Name) => before.value == "@" || before.value == "@@",
+        // Some functions want their bracket right behind their name.
+        (Kind::Word, Kind::Symbol) => ["(", ",", ")"].contains(&token.value.as_str()),
+        _ => token.is_symbol(",") || token.is_symbol(")"),
+    }
+}
+
 /// True when the text has this name in it. It may be another thing of the same name: callers err on that side.
 pub(super) fn mentions(sql: &str, name: &str) -> bool {
     tokens(sql).iter().any(|token| token.names(name))
@@ -346,7 +382,7 @@ impl<'a> Reader<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Kind, Reader, content, literal, tokens, with_columns};
+    use super::{Kind, Reader, content, executable, literal, tokens, with_columns};
 
     #[test]
     fn words_numbers_names_and_strings_are_told_apart() {
@@ -356,6 +392,21 @@ mod tests {
         assert_eq!(kinds, [Word, Number, Number, Number, Number, Name, Text, Text, Word, Symbol, Symbol, Number]);
         let list = tokens("f(a, (b, c)), d");
         assert_eq!(Reader::new("f(a, (b, c)), d", &list).items().len(), 2);
+    }
+
+    #[test]
+    fn texts_of_the_catalog_become_executable() {
+        for (canonical, expected) in [
+            ("BEGIN SET @ last = NEW . id ; SET @ @ x = 1 ; END", "BEGIN SET @last = NEW.id ; SET @@x = 1 ; END"),
+            (
+                "select count ( * ) , a < = > b, c : = 1 , d - > > '$.x'",
+                "select count( * ) , a <=> b, c := 1, d ->> '$.x'",
+            ),
+            ("a ! = b '0' | | x '1f'", "a != b'0' || x'1f'"),
+        ] {
+            assert_eq!(executable(canonical), expected);
+            assert_eq!(executable(expected), expected);
+        }
     }
 
     #[test]

@@ -18,5 +18,5 @@ CREATE TABLE IF NOT EXISTS `users` (
 CREATE TABLE copies LIKE users;
 ALTER TABLE `users` ADD COLUMN `x` int NOT NULL AFTER `mail`, ADD INDEX (`x`), DROP COLUMN `price`, CHANGE `data` `info` text, MODIFY `state` varchar(10) NOT NULL DEFAULT 'a';
 ALTER TABLE users RENAME TO people, ADD UNIQUE (x);
-INSERT INTO people (mail, x) VALUES ('it\'s; "x"', 1), ('b', 2);
-UPDATE people SET x = x + 1;
+INSERT INTO people (mail, x, made) VALUES ('it\'s; "x"', 1, NULL), ('b', 5, NULL);
+UPDATE people SET x = x + 1, made = NULL;
