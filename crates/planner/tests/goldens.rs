@@ -1,45 +1,64 @@
 //! Each file in `goldens/<engine>/` has a schema, a line `-- change`, and a change; beside it lies the plan of the change. Lines
 //! `-- rows: TABLE NUMBER` say how many rows a table is believed to have.
-//! `lockstep-tests` runs every one of these plans on the real engine.
+//! `lockstep-tests` runs every one of these plans on the real engine. `docs/rules/` shows them to people.
+
+mod rule_book;
 
 use lockstep_core::Engine;
 use lockstep_planner::catalog::Size;
 use lockstep_planner::{Catalog, Plan, Target, plan, replay};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The line between the schema and the change.
 const SEPARATOR: &str = "\n-- change\n";
 
-fn check(engine: Engine, version: u32) {
+/// Names and texts, in order, and the folder in which they are.
+fn goldens(engine: Engine) -> (PathBuf, Vec<(String, String)>) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens").join(engine.name());
     let mut files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.retain(|path| path.extension().is_some_and(|extension| extension == "sql"));
     files.sort();
     assert!(!files.is_empty(), "no goldens in {}", folder.display());
+    let read = |file: &PathBuf| {
+        let stem = file.file_stem().unwrap().to_str().unwrap().to_owned();
+        (stem, std::fs::read_to_string(file).unwrap())
+    };
+    let goldens = files.iter().map(read).collect();
+    (folder, goldens)
+}
+
+fn check(engine: Engine, version: u32) {
+    let target = Target { engine, version };
+    let (folder, goldens) = goldens(engine);
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path(&folder);
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
-    for file in files {
-        let stem = file.file_stem().unwrap().to_str().unwrap();
-        let text = std::fs::read_to_string(&file).unwrap();
-        settings.bind(|| insta::assert_snapshot!(stem, shown(Target { engine, version }, stem, &text)));
+    for (stem, text) in &goldens {
+        let shown = match planned(target, stem, text) {
+            Ok(plan) => text_of(&plan),
+            Err(error) => format!("refused: {error}"),
+        };
+        settings.bind(|| insta::assert_snapshot!(stem.as_str(), shown));
     }
+    rule_book::check(target, &goldens);
 }
 
-fn shown(target: Target, stem: &str, text_of_golden: &str) -> String {
+/// What is there before, and the change.
+fn parts<'a>(stem: &str, text_of_golden: &'a str) -> (&'a str, &'a str) {
     let (before, change) =
         text_of_golden.split_once(SEPARATOR).unwrap_or_else(|| panic!("{stem}: no line `-- change`"));
     // What the change means, in plain statements, is for the run on the engine.
-    let change = change.split_once("\n-- plain\n").map_or(change, |(change, _)| change);
+    (before, change.split_once("\n-- plain\n").map_or(change, |(change, _)| change))
+}
+
+fn planned(target: Target, stem: &str, text_of_golden: &str) -> Result<Plan, lockstep_planner::plan::Error> {
+    let (before, change) = parts(stem, text_of_golden);
     let mut catalog = Catalog::of(Default::default(), sizes(text_of_golden));
     replay(target, "before.sql", before, &mut catalog).unwrap_or_else(|error| panic!("{stem}: {error}"));
-    match plan(target, "change.sql", stem, change, &mut catalog) {
-        Ok(plan) => text_of(&plan),
-        Err(error) => format!("refused: {error}"),
-    }
+    plan(target, "change.sql", stem, change, &mut catalog)
 }
 
 /// What the lines `-- rows: TABLE NUMBER` say.
