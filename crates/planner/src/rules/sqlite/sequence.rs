@@ -73,14 +73,18 @@ fn recognise(statements: &[Statement]) -> Option<Sequence> {
     } else {
         create = first;
         insert = rest.next()?;
+        inserted(&insert)?;
         let old = loop {
             let tokens = rest.next()?;
             if let Some(old) = dropped(&tokens) {
                 break old;
             }
-            match dropped_index(&tokens) {
-                Some(index) => indexes.push(index),
-                None => aside.push((tokens, statements[rest.at - 1].clone())),
+            if let Some(index) = dropped_index(&tokens) {
+                indexes.push(index);
+            } else {
+                // Whatever else stands here makes it no sequence; looking further would read the file once a statement.
+                tokens.first()?.is_word("insert").then_some(())?;
+                aside.push((tokens, statements[rest.at - 1].clone()));
             }
         };
         let (new, to) = rename(&rest.next()?)?;
