@@ -70,12 +70,27 @@ pub(super) async fn run(run: &mut Run<'_>, statements: &[String]) -> Result<Meas
         let before = Some(fingerprint(run).await?);
         let claimed = Cursor { done: position, before };
         run.write(&Confirm { state: State::Claimed, reached: claimed.reached() }).await?;
-        run_one(run, sql, undoes_unfinished_work).await?;
+        let result = run_one(run, sql, undoes_unfinished_work).await;
+        if let Err(error) = &result
+            && had_no_effect(sql, error)
+        {
+            // Whoever mends what it failed on changes the schema: that must not look as if the statement had been done. The
+            // statement's own error is what counts.
+            let reached = Cursor { done: position, before: None }.reached();
+            let _ = run.write_once(&Confirm { state: State::Claimed, reached }).await;
+        }
+        result?;
         let done = Cursor { done: position + 1, before: None };
         run.write(&Confirm { state: State::Claimed, reached: done.reached() }).await?;
     }
     run.write(&Confirm { state: run.job.kind.done(), reached: Reached::default() }).await?;
     Ok(run.measurement(0, 0))
+}
+
+/// True when the server itself said that the statement failed; what drops a list may have dropped a part of it.
+fn had_no_effect(sql: &str, error: &Error) -> bool {
+    let is_answer = !matches!(error, Error::ConnectionLost { .. } | Error::Unknown { .. });
+    is_answer && statement::drop_what_is_left(sql).is_none()
 }
 
 async fn fingerprint(run: &Run<'_>) -> Result<String, Error> {

@@ -92,6 +92,11 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// One transaction, not tried again, and done even when the job was cancelled.
+    pub(super) async fn write_once<W: Work>(&mut self, work: &W) -> Result<W::Output, Error> {
+        attempt(&mut self.connection, &self.server.place, self.job, &CancellationToken::new(), work).await
+    }
+
     /// One statement that commits by itself; cancelled on request.
     pub(super) async fn alone(&mut self, sql: &str) -> Result<u64, Error> {
         let (place, connection) = (&self.server.place, &mut self.connection);
