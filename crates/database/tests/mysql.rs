@@ -401,3 +401,19 @@ async fn a_statement_gives_way_to_those_who_wait_behind_it() {
     let measurement = running.result.await.unwrap().unwrap();
     assert!(measurement.attempts > 1 && measurement.blocked_sessions_max == 1, "{measurement:?}");
 }
+
+#[tokio::test]
+async fn a_newer_fence_stops_what_is_half_done() {
+    let stand = stand().await;
+    let plain = stand.users(1).await;
+    let database = stand.claimed().await;
+    let holder = stand.plain().await;
+    holder.batch(stand.hold_users).await.unwrap();
+    let mut running = Running::start(&database, &forward(1, statements(&["ALTER TABLE users ADD email text"])));
+    running.progress.wait_for(|progress| progress.lock_timeouts >= 1).await.unwrap();
+    plain.execute("UPDATE lockstep_meta SET fence = 11", &[]).await.unwrap();
+    holder.batch("COMMIT").await.unwrap();
+    let error = running.result.await.unwrap().unwrap_err();
+    assert!(matches!(error, Error::Fenced { stored: Fence(11), .. }), "{error}");
+    assert_eq!(database.ledger().await.unwrap().head, Version(0));
+}
