@@ -8,7 +8,7 @@ use crate::draft::Draft;
 use crate::name;
 use crate::plan::Refusal;
 use lockstep_core::step::{Action, Backfill, Phase};
-use sqlparser::ast::{Assignment, AssignmentTarget, Expr, Update, UpdateTableFromKind};
+use sqlparser::ast::{Assignment, AssignmentTarget, Expr, ObjectName, Update, UpdateTableFromKind, Value};
 
 pub(super) fn plan(rule: &mut Rule<'_>, update: &Update) -> Planned {
     let target = Target::of(&update.table).ok_or_else(|| more_than_a_table(update))?;
@@ -83,7 +83,7 @@ fn in_batches(target: &Target, found: &Found, update: &Update) -> Result<Option<
     let (set, only_where) = if sources.is_empty() {
         (update.assignments.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "), condition)
     } else {
-        let Some(set) = from_others(update, &sources, condition.as_deref()) else { return Ok(None) };
+        let Some(set) = from_others(found, update, &sources, condition.as_deref()) else { return Ok(None) };
         let matching = format!("EXISTS (SELECT FROM {}{})", sources.join(", "), filter(condition.as_deref()));
         (set, (condition.is_some() || !others.is_empty()).then_some(matching))
     };
@@ -96,7 +96,7 @@ fn in_batches(target: &Target, found: &Found, update: &Update) -> Result<Option<
 }
 
 /// What is set, when it comes from other tables: of several rows that match, any one gives the values, as the server has it.
-fn from_others(update: &Update, sources: &[String], condition: Option<&str>) -> Option<String> {
+fn from_others(found: &Found, update: &Update, sources: &[String], condition: Option<&str>) -> Option<String> {
     let is_default =
         |value: &Expr| matches!(value, Expr::Identifier(ident) if ident.value.eq_ignore_ascii_case("default"));
     let mut columns = Vec::new();
@@ -105,7 +105,7 @@ fn from_others(update: &Update, sources: &[String], condition: Option<&str>) -> 
         match &assignment.target {
             AssignmentTarget::ColumnName(name) if !is_default(&assignment.value) => {
                 columns.push(name.to_string());
-                values.push(format!("({})", assignment.value));
+                values.push(typed(found, name, &assignment.value));
             }
             _ => return None,
         }
@@ -117,4 +117,17 @@ fn from_others(update: &Update, sources: &[String], condition: Option<&str>) -> 
         sources.join(", "),
         filter(condition)
     ))
+}
+
+/// A value as a query gives it: there a plain text would be of type text, whatever column it is for.
+fn typed(found: &Found, column: &ObjectName, value: &Expr) -> String {
+    let is_plain =
+        matches!(value, Expr::Value(plain) if matches!(plain.value, Value::SingleQuotedString(_) | Value::Null));
+    let known = name::parts(column).pop().and_then(|column| found.column(&column).ok());
+    match known.filter(|_| is_plain) {
+        // Without its length, which is looked at when the value is assigned.
+        Some(known) if known.data_type.starts_with("character") => format!("({value}::text)"),
+        Some(known) => format!("({value}::{})", known.data_type),
+        None => format!("({value})"),
+    }
 }
