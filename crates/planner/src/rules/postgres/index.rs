@@ -187,9 +187,14 @@ pub(super) fn duplicates_of(
     let conditions: Vec<String> = condition.into_iter().chain(not_null).collect();
     let filter =
         if conditions.is_empty() { String::new() } else { format!(" WHERE {}", conditions.join(" AND ")) };
+    // By their places: a constant, which holds a table to one row, cannot stand in GROUP BY itself.
+    let places = (1..=keys.len()).map(|place| place.to_string()).collect::<Vec<_>>().join(", ");
     let keys = keys.join(", ");
     (!keys.is_empty()).then(|| {
-        format!("SELECT {keys}, count(*) AS rows FROM {}{filter} GROUP BY {keys} HAVING count(*) > 1", table.sql())
+        format!(
+            "SELECT {keys}, count(*) AS rows FROM {}{filter} GROUP BY {places} HAVING count(*) > 1",
+            table.sql()
+        )
     })
 }
 

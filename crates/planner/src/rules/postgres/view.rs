@@ -84,15 +84,19 @@ pub(super) fn drop(
 ) -> Planned {
     let mut all = Drafts::default();
     let together = names.iter().map(Name::of).collect::<Result<Vec<_>, _>>()?;
+    let mut gone: Vec<Name> = Vec::new();
     for name in &together {
         let key = name.key();
+        if gone.contains(name) {
+            continue;
+        }
         let is_there = is_known(rule, &key, materialized);
         if if_exists && !is_there && rule.catalog.is_complete {
             append(&mut all, object::nothing(format!("there is no view {key}: nothing is done"))?);
             continue;
         }
-        let users: Vec<Name> = users_of(rule, name).into_iter().filter(|user| !together.contains(user)).collect();
-        match users.first() {
+        let users = users_of(rule, name);
+        match users.iter().find(|user| !together.contains(user)) {
             Some(user) if !cascade => {
                 return Err(Refusal::new(
                     format!("view {} uses {key}", user.key()),
@@ -109,6 +113,7 @@ pub(super) fn drop(
         }
         for user in users.iter().rev().chain([name]) {
             append(&mut all, drop_one(rule, user, materialized && user == name));
+            gone.push(user.clone());
         }
     }
     Ok(all)
