@@ -3,14 +3,22 @@
 //! A server lives in a directory of its own, trusts connections from 127.0.0.1 only, and is stopped when its value is dropped or
 //! the process that started it ends, however it ends.
 //! PostgreSQL refuses to run as root, so there the server runs as user `postgres`, who must be able to reach the directory.
+//! A server can have standbys, which stream from it and answer reads.
 
 use crate::local_server::{Account, Launch, Running, free_port};
 pub use crate::local_server::{Error, Settings};
 use std::path::{Path, PathBuf};
 
+const SERVER: &str = "PostgreSQL";
+
+/// Whom it runs as where we are root.
+const USER: &str = "postgres";
+
 /// A running server. Stopped when dropped.
 #[derive(Debug)]
 pub struct LocalPostgres {
+    programs: PathBuf,
+    settings: Settings,
     port: u16,
     running: Running,
 }
@@ -22,19 +30,56 @@ impl LocalPostgres {
     ///
     /// See [`Error`]; none is retryable without a change of the machine.
     pub fn start(directory: &Path, settings: &Settings) -> Result<Self, Error> {
-        let programs = find_programs().ok_or(Error::NotFound {
-            server: "PostgreSQL",
-            looked_at: "looked at PG_BINDIR, /usr/lib/postgresql/*/bin and PATH",
-            remedy: "install PostgreSQL, e.g. `apt-get install postgresql`, or set PG_BINDIR to the directory of `initdb` and `postgres`",
-        })?;
-        let account = Account::of("PostgreSQL", "postgres")?;
+        let programs = programs()?;
+        let account = Account::of(SERVER, USER)?;
         account.make(directory)?;
         initialise(&programs, &account, &directory.join("data"))?;
-        let port = free_port()?;
+        Self::run(programs, directory, free_port()?, settings)
+    }
+
+    /// Makes a standby of this server in `directory`, which must be empty or not exist, and starts it: it streams what this
+    /// server writes, and answers reads. Blocks until it answers. `settings` allow at least as many connections as this server's.
+    ///
+    /// # Errors
+    ///
+    /// As [`LocalPostgres::start`].
+    pub fn start_standby(&self, directory: &Path, settings: &Settings) -> Result<Self, Error> {
+        let account = Account::of(SERVER, USER)?;
+        account.make(directory)?;
+        copy(&self.programs, &account, self.port, &directory.join("data"))?;
+        Self::run(self.programs.clone(), directory, free_port()?, settings)
+    }
+
+    fn run(programs: PathBuf, directory: &Path, port: u16, settings: &Settings) -> Result<Self, Error> {
+        let account = Account::of(SERVER, USER)?;
         let running = launch(&programs, &account, directory, port, settings)?;
-        let mut server = Self { port, running };
-        server.running.wait_until(|| answers(&programs, &account, port))?;
+        let mut server = Self { programs, settings: settings.clone(), port, running };
+        server.wait_until_it_answers(&account)?;
         Ok(server)
+    }
+
+    /// Ends the server at once, as a crash does: sessions break, nothing is finished. [`LocalPostgres::restart`] brings it back.
+    pub fn crash(&mut self) {
+        self.running.end_by("QUIT");
+    }
+
+    /// Starts the server anew in its directory and on its port, after a crash or to restart it. Not for a temporary one.
+    /// Blocks until it answers.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`].
+    pub fn restart(&mut self) -> Result<(), Error> {
+        let account = Account::of(SERVER, USER)?;
+        self.running.stop();
+        let directory = self.running.directory().to_owned();
+        self.running = launch(&self.programs, &account, &directory, self.port, &self.settings)?;
+        self.wait_until_it_answers(&account)
+    }
+
+    fn wait_until_it_answers(&mut self, account: &Account) -> Result<(), Error> {
+        let (programs, port) = (&self.programs, self.port);
+        self.running.wait_until(|| answers(programs, account, port))
     }
 
     /// The port on 127.0.0.1.
@@ -70,6 +115,14 @@ fn answers(programs: &Path, account: &Account, port: u16) -> bool {
     let mut ready = account.command(&programs.join("pg_isready"));
     ready.args(["-q", "-h", "127.0.0.1", "-p", &port.to_string(), "-U", "postgres"]);
     ready.status().is_ok_and(|status| status.success())
+}
+
+fn programs() -> Result<PathBuf, Error> {
+    find_programs().ok_or(Error::NotFound {
+        server: SERVER,
+        looked_at: "looked at PG_BINDIR, /usr/lib/postgresql/*/bin and PATH",
+        remedy: "install PostgreSQL, e.g. `apt-get install postgresql`, or set PG_BINDIR to the directory of `initdb` and `postgres`",
+    })
 }
 
 /// The directory of the newest server programs on this machine.
@@ -114,6 +167,16 @@ fn initialise(programs: &Path, account: &Account, data: &Path) -> Result<(), Err
     account.run(initdb, "initdb", data)
 }
 
+/// Copies a running server's data, with what makes the copy follow it.
+fn copy(programs: &Path, account: &Account, port: u16, data: &Path) -> Result<(), Error> {
+    let mut backup = account.command(&programs.join("pg_basebackup"));
+    backup.args(["--host=127.0.0.1", "--username=postgres", "--port", &port.to_string()]);
+    backup
+        .args(["--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast", "--no-sync", "-D"])
+        .arg(data);
+    account.run(backup, "pg_basebackup", data)
+}
+
 fn launch(
     programs: &Path,
     account: &Account,
@@ -138,5 +201,5 @@ fn launch(
     }
     // A fast shutdown: sessions are ended, the directory stays usable.
     let (signal, program, pid_file) = ("INT", programs.join("postgres"), data.join("postmaster.pid"));
-    Launch { server: "PostgreSQL", account, directory, settings, signal, program, arguments, pid_file }.start()
+    Launch { server: SERVER, account, directory, settings, signal, program, arguments, pid_file }.start()
 }

@@ -205,6 +205,10 @@ impl Running {
         file.lines().next()?.trim().parse().ok()
     }
 
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     fn log_end(&self) -> String {
         let mut log = String::new();
         if let Ok(mut file) = std::fs::File::open(self.directory.join("log")) {
@@ -217,6 +221,21 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl Running {
+    /// Sends it a signal that ends it, and waits for its end.
+    pub(crate) fn end_by(&mut self, signal: &str) {
+        if let Some(process_id) = self.process_id() {
+            let _ = Command::new("kill").args([&format!("-{signal}"), &process_id.to_string()]).status();
+        }
+        self.stop();
+    }
+
+    /// Ends it if it still runs, and waits for its end.
+    pub(crate) fn stop(&mut self) {
         drop(self.keeper.stdin.take());
         let started = Instant::now();
         while started.elapsed() < STOP_MAX {

@@ -3,6 +3,8 @@
 //! The tests share one server, which they start themselves, and have a database each. Without PostgreSQL they fail.
 
 mod conformance;
+#[path = "postgres/standby.rs"]
+mod standby;
 
 use conformance::{Running, Stand, conformance, execute, forward, one_integer, owner, revert, statements};
 use lockstep_core::step::Action;

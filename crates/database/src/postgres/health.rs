@@ -6,11 +6,13 @@ use crate::error::Error;
 use crate::health::Health;
 use std::time::Instant;
 
-/// A standby that has replayed all that it received is not behind, however long ago the last transaction was.
+/// A standby that has replayed all that it received is not behind, however long ago the last transaction was; but only as long as
+/// it receives: one that is cut off from its primary does not know what it lacks.
 const SQL: &str = "
 SELECT
     CASE WHEN NOT pg_is_in_recovery() THEN NULL
-         WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
+         WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn()
+             AND EXISTS (SELECT FROM pg_stat_wal_receiver WHERE pid IS NOT NULL) THEN 0
          ELSE (extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000)::bigint END,
     count(*) FILTER (WHERE state = 'active'),
     count(*) FILTER (WHERE wait_event_type = 'Lock'),

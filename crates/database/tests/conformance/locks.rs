@@ -8,7 +8,7 @@ use std::time::Duration;
 
 const ADD_EMAIL: &str = "ALTER TABLE users ADD COLUMN email text";
 
-fn step(preconditions: Vec<Assertion>) -> Step {
+pub(crate) fn step(preconditions: Vec<Assertion>) -> Step {
     Step {
         name: "add email".to_owned(),
         phase: Phase::Expand,
