@@ -11,14 +11,13 @@ use lockstep_core::step::Action;
 use lockstep_core::{Engine, Fence, Schema, Version};
 use lockstep_database::local_server::{LocalServer, Settings};
 use lockstep_database::plain::{self, Connection, Value};
-use lockstep_database::{Database, Job, Kind, Limits, Owner, Patience, Progress};
+use lockstep_database::{Control, Database, Job, Kind, Limits, Owner, Patience, Progress};
 use lockstep_planner::catalog::Size;
 use lockstep_planner::{Catalog, Plan, Target, name, plan, replay, script};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 /// What `-- differs:` says when a rollback cannot bring back values: a directive says how they are made up.
 const FORGETS: &str = "rows after going back";
@@ -417,7 +416,7 @@ impl Stand {
             patience: Patience::default(),
         };
         let (progress, _) = watch::channel(Progress::default());
-        self.database.execute(&job, &progress, &CancellationToken::new()).await?;
+        self.database.execute(&job, &progress, &Control::default()).await?;
         Ok(())
     }
 }

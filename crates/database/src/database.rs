@@ -1,5 +1,6 @@
 //! The trait that every engine's adapter implements.
 
+use crate::control::Control;
 use crate::error::Error;
 use crate::health::Health;
 use crate::job::{Job, Progress};
@@ -12,7 +13,6 @@ use lockstep_core::{Engine, Schema, Step, Version};
 use std::fmt::Debug;
 use std::sync::Arc;
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 /// One database, as its agent sees it. Connections are opened when they are needed and opened again when they were lost.
 ///
@@ -70,7 +70,8 @@ pub trait Database: Debug + Send + Sync {
     /// Executes or reverts one version, exactly once: a version that the ledger already has as wanted is a success at once.
     ///
     /// Transactional statements, the ledger row and the fence check are one transaction. Other statements and backfills claim a
-    /// row first and go on from it after a crash. `progress` receives each finished batch.
+    /// row first and go on from it after a crash. `progress` receives each finished batch. `control` ends the
+    /// job, or makes it wait between attempts and batches.
     ///
     /// # Errors
     ///
@@ -80,7 +81,7 @@ pub trait Database: Debug + Send + Sync {
         &self,
         job: &Job,
         progress: &watch::Sender<Progress>,
-        cancel: &CancellationToken,
+        control: &Control,
     ) -> Result<Measurement, Error>;
 
     /// How the database does. An unreachable database is a reading, not an error.

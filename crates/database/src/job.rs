@@ -96,4 +96,6 @@ pub struct Progress {
     pub batches: u64,
     /// Attempts so far that ended because a lock was not to be had.
     pub lock_timeouts: u32,
+    /// It waits because it was told to ([`crate::Control::hold`]).
+    pub held: bool,
 }

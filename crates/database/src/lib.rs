@@ -11,6 +11,7 @@
 //! of data source names (they are read by the agent beside its database, and appear in no error, log or `Debug` text).
 
 mod batch_size;
+mod control;
 mod database;
 mod decision;
 pub mod error;
@@ -30,6 +31,7 @@ pub mod sizes;
 mod sqlite;
 mod statement;
 
+pub use control::Control;
 pub use database::{Database, connect};
 pub use error::{Error, Outcome};
 pub use health::Health;

@@ -1,15 +1,18 @@
 //! Bounded retries with full jitter, for locks that others hold.
 
+use crate::control::Control;
 use crate::error::Error;
-use crate::job::Patience;
+use crate::job::{Patience, Progress};
 use std::time::{Duration, Instant};
-use tokio_util::sync::CancellationToken;
+use tokio::sync::watch;
 
 const PAUSE_FIRST: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(2);
 
 /// Counts the attempts of one transaction.
-pub(crate) struct Attempts {
+pub(crate) struct Attempts<'a> {
+    control: &'a Control,
+    progress: &'a watch::Sender<Progress>,
     first: Instant,
     deadline: Duration,
     current: Instant,
@@ -18,10 +21,11 @@ pub(crate) struct Attempts {
     pub(crate) lock_wait: Duration,
 }
 
-impl Attempts {
-    pub(crate) fn new(patience: &Patience) -> Self {
+impl<'a> Attempts<'a> {
+    pub(crate) fn new(patience: &Patience, control: &'a Control, progress: &'a watch::Sender<Progress>) -> Self {
         let now = Instant::now();
-        Self { first: now, deadline: patience.deadline, current: now, failures: 0, lock_wait: Duration::ZERO }
+        let deadline = patience.deadline;
+        Self { control, progress, first: now, deadline, current: now, failures: 0, lock_wait: Duration::ZERO }
     }
 
     pub(crate) fn begin(&mut self) {
@@ -43,15 +47,27 @@ impl Attempts {
         self.current.elapsed()
     }
 
+    /// Before work that an application could wait for: waits while the job is held, which counts to no deadline.
+    pub(crate) async fn go_on(&mut self, database: &str, what: &str) -> Result<(), Error> {
+        let is_held = self.control.is_held();
+        let since = Instant::now();
+        if is_held {
+            self.progress.send_modify(|progress| progress.held = true);
+        }
+        let goes_on = self.control.may_go_on().await;
+        if is_held {
+            self.first += since.elapsed();
+            self.progress.send_modify(|progress| progress.held = false);
+        }
+        if goes_on { Ok(()) } else { Err(cancelled(database, what)) }
+    }
+
     /// After an attempt that ended because a lock was not to be had: pauses, or says that the deadline is over.
-    pub(crate) async fn pause(
-        &mut self,
-        database: &str,
-        what: &str,
-        cancel: &CancellationToken,
-    ) -> Result<(), Error> {
+    pub(crate) async fn pause(&mut self, database: &str, what: &str) -> Result<(), Error> {
         self.lock_wait += self.elapsed();
         self.failures += 1;
+        let failures = self.failures;
+        self.progress.send_modify(|progress| progress.lock_timeouts = failures);
         let pause = self.jittered_pause();
         if self.first.elapsed() + pause > self.deadline {
             return Err(Error::Busy {
@@ -62,8 +78,8 @@ impl Attempts {
             });
         }
         tokio::select! {
-            () = tokio::time::sleep(pause) => Ok(()),
-            () = cancel.cancelled() => Err(Error::Cancelled { database: database.to_owned(), what: what.to_owned() }),
+            () = tokio::time::sleep(pause) => self.go_on(database, what).await,
+            () = self.control.cancel.cancelled() => Err(cancelled(database, what)),
         }
     }
 
@@ -73,6 +89,10 @@ impl Attempts {
         let bound = PAUSE_FIRST.saturating_mul(1 << doublings).min(PAUSE_MAX);
         bound.mul_f64(rand::random_range(0.0..=1.0))
     }
+}
+
+fn cancelled(database: &str, what: &str) -> Error {
+    Error::Cancelled { database: database.to_owned(), what: what.to_owned() }
 }
 
 /// Whole milliseconds, as measurements count them.

@@ -5,6 +5,7 @@ use super::doubt;
 use super::ledger::{self, Reached};
 use super::transaction::{Here, Run, Work};
 use super::{backfill, one_by_one, preflight, statement};
+use crate::control::Control;
 use crate::decision::{Decision, decide};
 use crate::error::Error;
 use crate::job::{Job, Kind, Progress};
@@ -12,15 +13,14 @@ use crate::ledger::{Row, State};
 use lockstep_core::in_flight::Measurement;
 use lockstep_core::step::Action;
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 pub(super) async fn execute(
     server: &Server,
     job: &Job,
     progress: &watch::Sender<Progress>,
-    cancel: &CancellationToken,
+    control: &Control,
 ) -> Result<Measurement, Error> {
-    let mut run = Run::new(server, job, progress, cancel).await?;
+    let mut run = Run::new(server, job, progress, control).await?;
     let result = execute_in(&mut run).await;
     run.finish().await;
     result
@@ -58,6 +58,10 @@ struct IsDue;
 impl Work for IsDue {
     type Output = bool;
 
+    fn is_of_the_ledger_only(&self) -> bool {
+        true
+    }
+
     async fn run(&self, here: &mut Here<'_>) -> Result<bool, Error> {
         let found = ledger::found(here).await?;
         Ok(decide(here.place, here.job, found)?.is_due())
@@ -78,6 +82,10 @@ struct OneTransaction<'a> {
 #[async_trait::async_trait]
 impl Work for OneTransaction<'_> {
     type Output = u64;
+
+    fn is_of_the_ledger_only(&self) -> bool {
+        self.statements.is_empty()
+    }
 
     async fn run(&self, here: &mut Here<'_>) -> Result<u64, Error> {
         let found = ledger::found(here).await?;
@@ -122,6 +130,10 @@ pub(super) struct Begin {
 impl Work for ClaimRow {
     type Output = Option<Begin>;
 
+    fn is_of_the_ledger_only(&self) -> bool {
+        true
+    }
+
     async fn run(&self, here: &mut Here<'_>) -> Result<Option<Begin>, Error> {
         let found = ledger::found(here).await?;
         let begin = match decide(here.place, here.job, found)? {
@@ -156,6 +168,10 @@ pub(super) struct Confirm {
 #[async_trait::async_trait]
 impl Work for Confirm {
     type Output = ();
+
+    fn is_of_the_ledger_only(&self) -> bool {
+        true
+    }
 
     async fn run(&self, here: &mut Here<'_>) -> Result<(), Error> {
         ledger::write(here, self.state, &self.reached).await

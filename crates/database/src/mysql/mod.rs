@@ -31,6 +31,7 @@ mod statement;
 mod transaction;
 mod watchdog;
 
+use crate::control::Control;
 use crate::database::Database;
 use crate::error::Error;
 use crate::health::Health;
@@ -44,7 +45,6 @@ use lockstep_core::{Engine, Schema, Step, Version};
 use mysql_async::Conn;
 pub(crate) use sql::{quote, quoted_length};
 use tokio::sync::{Mutex, watch};
-use tokio_util::sync::CancellationToken;
 
 /// The adapter for MariaDB and MySQL.
 pub(crate) struct Mysql {
@@ -124,10 +124,10 @@ impl Database for Mysql {
         &self,
         job: &Job,
         progress: &watch::Sender<Progress>,
-        cancel: &CancellationToken,
+        control: &Control,
     ) -> Result<Measurement, Error> {
         claim::check(self).await?;
-        execute::execute(&self.server, job, progress, cancel).await
+        execute::execute(&self.server, job, progress, control).await
     }
 
     async fn health(&self) -> Health {

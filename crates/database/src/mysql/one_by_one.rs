@@ -99,6 +99,7 @@ async fn fingerprint(run: &Run<'_>) -> Result<String, Error> {
 
 /// Runs one statement until it had its locks. One that was interrupted had no effect.
 async fn run_one(run: &mut Run<'_>, sql: &str, undoes_unfinished_work: bool) -> Result<(), Error> {
+    run.go_on().await?;
     loop {
         run.attempts.begin();
         match run.alone(sql).await {

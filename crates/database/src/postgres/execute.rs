@@ -5,6 +5,7 @@ use super::doubt;
 use super::ledger::{self, Reached};
 use super::transaction::{Here, Run, Work};
 use super::{backfill, one_by_one, preflight};
+use crate::control::Control;
 use crate::decision::{Decision, decide};
 use crate::error::Error;
 use crate::job::{Job, Kind, Progress};
@@ -13,15 +14,14 @@ use crate::statement::{Quoting, check_statements};
 use lockstep_core::in_flight::Measurement;
 use lockstep_core::step::Action;
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 pub(super) async fn execute(
     server: &Server,
     job: &Job,
     progress: &watch::Sender<Progress>,
-    cancel: &CancellationToken,
+    control: &Control,
 ) -> Result<Measurement, Error> {
-    let mut run = Run::new(server, job, progress, cancel).await?;
+    let mut run = Run::new(server, job, progress, control).await?;
     match &job.action {
         Action::Nothing => one_transaction(&mut run, &[]).await,
         Action::Statements { statements, transactional: true } => one_transaction(&mut run, statements).await,
@@ -48,6 +48,10 @@ struct IsDue;
 impl Work for IsDue {
     type Output = bool;
 
+    fn is_of_the_ledger_only(&self) -> bool {
+        true
+    }
+
     async fn run(&self, here: &Here<'_>) -> Result<bool, Error> {
         Ok(decide(here.place, here.job, ledger::found(here).await?)?.is_due())
     }
@@ -67,6 +71,10 @@ struct OneTransaction<'a> {
 #[async_trait::async_trait]
 impl Work for OneTransaction<'_> {
     type Output = u64;
+
+    fn is_of_the_ledger_only(&self) -> bool {
+        self.statements.is_empty()
+    }
 
     async fn run(&self, here: &Here<'_>) -> Result<u64, Error> {
         let decision = decide(here.place, here.job, ledger::found(here).await?)?;
@@ -118,6 +126,10 @@ pub(super) struct Begin {
 impl Work for ClaimRow {
     type Output = Option<Begin>;
 
+    fn is_of_the_ledger_only(&self) -> bool {
+        true
+    }
+
     async fn run(&self, here: &Here<'_>) -> Result<Option<Begin>, Error> {
         let begin = match decide(here.place, here.job, ledger::found(here).await?)? {
             Decision::AlreadyDone => return Ok(None),
@@ -151,6 +163,10 @@ pub(super) struct Confirm {
 #[async_trait::async_trait]
 impl Work for Confirm {
     type Output = ();
+
+    fn is_of_the_ledger_only(&self) -> bool {
+        true
+    }
 
     async fn run(&self, here: &Here<'_>) -> Result<(), Error> {
         ledger::check_fence(here).await?;

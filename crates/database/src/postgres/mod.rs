@@ -21,6 +21,7 @@ mod sizes;
 mod transaction;
 mod watchdog;
 
+use crate::control::Control;
 use crate::database::Database;
 use crate::error::Error;
 use crate::health::Health;
@@ -34,7 +35,6 @@ use lockstep_core::{Engine, Schema, Step, Version};
 use std::sync::Arc;
 use tokio::sync::{Mutex, watch};
 use tokio_postgres::Client;
-use tokio_util::sync::CancellationToken;
 
 /// The PostgreSQL adapter.
 pub(crate) struct Postgres {
@@ -104,10 +104,10 @@ impl Database for Postgres {
         &self,
         job: &Job,
         progress: &watch::Sender<Progress>,
-        cancel: &CancellationToken,
+        control: &Control,
     ) -> Result<Measurement, Error> {
         claim::check(self).await?;
-        execute::execute(&self.server, job, progress, cancel).await
+        execute::execute(&self.server, job, progress, control).await
     }
 
     async fn health(&self) -> Health {

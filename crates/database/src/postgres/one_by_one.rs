@@ -32,6 +32,7 @@ pub(super) async fn run(run: &mut Run<'_>, statements: &[String]) -> Result<Meas
 /// Runs one statement until it had its locks. From the second attempt on, the one before may have left something.
 async fn run_one(run: &mut Run<'_>, sql: &str, mut in_doubt: bool) -> Result<(), Error> {
     set_lock_timeout(run, sql).await?;
+    run.go_on().await?;
     loop {
         run.attempts.begin();
         match run.alone(attempt(run, sql, in_doubt)).await {

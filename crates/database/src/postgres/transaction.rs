@@ -2,6 +2,7 @@
 
 use super::connect::{Server, commit_meaning, meaning};
 use super::watchdog::Watchdog;
+use crate::control::Control;
 use crate::error::Error;
 use crate::job::{Job, Progress};
 use crate::retry::{Attempts, milliseconds};
@@ -20,7 +21,7 @@ pub(super) struct Run<'a> {
     pub(super) server: &'a Server,
     pub(super) client: Client,
     pub(super) job: &'a Job,
-    pub(super) attempts: Attempts,
+    pub(super) attempts: Attempts<'a>,
     pub(super) progress: &'a watch::Sender<Progress>,
     pub(super) cancel: &'a CancellationToken,
     watchdog: Watchdog,
@@ -45,6 +46,11 @@ pub(super) trait Work: Sync {
     /// What it gives.
     type Output: Send;
 
+    /// True when no application can wait for it.
+    fn is_of_the_ledger_only(&self) -> bool {
+        false
+    }
+
     /// Does it; the transaction is committed when it succeeds.
     async fn run(&self, here: &Here<'_>) -> Result<Self::Output, Error>;
 }
@@ -54,15 +60,19 @@ impl<'a> Run<'a> {
         server: &'a Server,
         job: &'a Job,
         progress: &'a watch::Sender<Progress>,
-        cancel: &'a CancellationToken,
+        control: &'a Control,
     ) -> Result<Self, Error> {
         let client = server.connect().await?;
         let watchdog = Watchdog::start(server, &client, &job.patience).await?;
-        Ok(Self { server, client, job, attempts: Attempts::new(&job.patience), progress, cancel, watchdog })
+        let attempts = Attempts::new(&job.patience, control, progress);
+        Ok(Self { server, client, job, attempts, progress, cancel: &control.cancel, watchdog })
     }
 
     /// One transaction, tried again while others hold what it needs.
     pub(super) async fn write<W: Work>(&mut self, work: &W) -> Result<W::Output, Error> {
+        if !work.is_of_the_ledger_only() {
+            self.go_on().await?;
+        }
         loop {
             self.attempts.begin();
             let stop = self.stop();
@@ -87,13 +97,12 @@ impl<'a> Run<'a> {
 
     /// After an attempt that ended because a lock was not to be had.
     pub(super) async fn pause(&mut self) -> Result<(), Error> {
-        let failures = self.attempts.failures + 1;
-        self.progress.send_modify(|progress| progress.lock_timeouts = failures);
-        self.attempts.pause(&self.server.place, &self.job.step_name, self.cancel).await
+        self.attempts.pause(&self.server.place, &self.job.step_name).await
     }
 
-    pub(super) fn cancelled(&self) -> Error {
-        Error::Cancelled { database: self.server.place.clone(), what: self.job.step_name.clone() }
+    /// Waits while the job is held.
+    pub(super) async fn go_on(&mut self) -> Result<(), Error> {
+        self.attempts.go_on(&self.server.place, &self.job.step_name).await
     }
 
     pub(super) fn measurement(&self, rows: u64, batches: u64) -> Measurement {

@@ -77,6 +77,7 @@ pub(super) async fn run(run: &mut Run<'_>, backfill: &Backfill) -> Result<Measur
             progress.batches = reached.batches;
             progress.rows_total_estimate = rows_total_estimate;
         });
+        run.go_on().await?;
         let batch_started = Instant::now();
         let (next, last) = batch(run, &backfill, reached, size.rows()).await?;
         reached = next;

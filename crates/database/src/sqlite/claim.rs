@@ -1,14 +1,15 @@
 //! The exclusive claim: a lock on a file beside the database, which the system releases when the process ends.
 
 use super::{Sqlite, connect, ledger};
+use crate::control::Control;
 use crate::error::Error;
-use crate::job::Patience;
+use crate::job::{Patience, Progress};
 use crate::ledger::{Ledger, Owner};
 use crate::retry::Attempts;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
-use tokio_util::sync::CancellationToken;
+use tokio::sync::watch;
 
 /// A held claim.
 #[derive(Debug)]
@@ -28,18 +29,18 @@ pub(super) fn check(database: &Sqlite) -> Result<(), Error> {
 pub(super) async fn claim(database: &Sqlite, owner: &Owner) -> Result<Ledger, Error> {
     let mut session = database.session().await?;
     let newly = lock(database, owner)?;
-    let cancel = CancellationToken::new();
+    let (control, progress) = (Control::default(), watch::channel(Progress::default()).0);
     session
-        .run(&cancel, |connection, place| {
+        .run(&control.cancel, |connection, place| {
             connection
                 .pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))
                 .map_err(|error| connect::meaning(place, "PRAGMA journal_mode = wal", &error))
         })
         .await?;
-    let mut attempts = Attempts::new(&Patience::default());
+    let mut attempts = Attempts::new(&Patience::default(), &control, &progress);
     let owner = owner.clone();
     let taken = session
-        .write(&mut attempts, "the ledger", &cancel, |_| (), move |here| ledger::take(here, &owner))
+        .write(&mut attempts, "the ledger", &control.cancel, move |here| ledger::take(here, &owner))
         .await?;
     if let (Some(claim), Ok(mut held)) = (newly, database.claim.lock()) {
         *held = Some(claim);

@@ -1,8 +1,9 @@
 //! Executing and reverting.
 
 use super::ledger::{self, Reached};
-use super::session::{Here, Session, count_timeouts};
+use super::session::{Here, Session};
 use super::{Sqlite, backfill, preflight};
+use crate::control::Control;
 use crate::decision::{Decision, decide};
 use crate::error::{Error, beginning};
 use crate::job::{Job, Kind, Progress};
@@ -19,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 pub(super) struct Run<'a> {
     pub(super) session: Session,
     pub(super) job: Arc<Job>,
-    pub(super) attempts: Attempts,
+    pub(super) attempts: Attempts<'a>,
     pub(super) progress: &'a watch::Sender<Progress>,
     pub(super) cancel: &'a CancellationToken,
 }
@@ -31,10 +32,14 @@ impl Run<'_> {
         work: impl Fn(&Here<'_>, &Job) -> Result<T, Error> + Clone + Send + 'static,
     ) -> Result<T, Error> {
         let job = Arc::clone(&self.job);
-        let timeouts = count_timeouts(self.progress);
         self.session
-            .write(&mut self.attempts, &self.job.step_name, self.cancel, timeouts, move |here| work(here, &job))
+            .write(&mut self.attempts, &self.job.step_name, self.cancel, move |here| work(here, &job))
             .await
+    }
+
+    /// Waits while the job is held.
+    pub(super) async fn go_on(&mut self) -> Result<(), Error> {
+        self.attempts.go_on(self.session.place(), &self.job.step_name).await
     }
 
     pub(super) fn measurement(&self, rows: u64, batches: u64) -> Measurement {
@@ -53,14 +58,14 @@ pub(super) async fn execute(
     database: &Sqlite,
     job: &Job,
     progress: &watch::Sender<Progress>,
-    cancel: &CancellationToken,
+    control: &Control,
 ) -> Result<Measurement, Error> {
     let mut run = Run {
         session: database.session().await?,
-        attempts: Attempts::new(&job.patience),
+        attempts: Attempts::new(&job.patience, control, progress),
         job: Arc::new(job.clone()),
         progress,
-        cancel,
+        cancel: &control.cancel,
     };
     match &job.action {
         Action::Nothing => one_transaction(&mut run, Vec::new()).await,
@@ -75,7 +80,7 @@ pub(super) async fn execute(
         Action::Backfill(backfill) => backfill::run(&mut run, backfill).await,
         Action::Assert { assertions } => {
             let rows_shown_max = crate::preflight::Limits::default().rows_shown_max;
-            preflight::assert_all(&mut run.session, assertions, rows_shown_max, cancel).await?;
+            preflight::assert_all(&mut run.session, assertions, rows_shown_max, run.cancel).await?;
             one_transaction(&mut run, Vec::new()).await
         }
     }
@@ -91,6 +96,9 @@ async fn is_due(run: &mut Run<'_>) -> Result<bool, Error> {
 /// Statements, ledger row and fence check together.
 async fn one_transaction(run: &mut Run<'_>, statements: Vec<String>) -> Result<Measurement, Error> {
     check_statements(&run.job.step_name, &statements, Quoting::Sqlite)?;
+    if !statements.is_empty() {
+        run.go_on().await?;
+    }
     let cancel = run.cancel.clone();
     let rows = run
         .write(move |here, job| {
@@ -188,6 +196,7 @@ async fn one_by_one(run: &mut Run<'_>, statements: &[String]) -> Result<Measurem
     for (position, statement) in statements.iter().enumerate().skip(done) {
         let reached = Reached { cursor: Some((position + 1).to_string()), ..Reached::default() };
         run.attempts.next_transaction();
+        run.go_on().await?;
         if refuses_transactions(statement) {
             run_alone(run, statement.clone()).await?;
             confirm(run, None, reached, State::Claimed).await?;
@@ -217,9 +226,7 @@ async fn run_alone(run: &mut Run<'_>, statement: String) -> Result<(), Error> {
             .run(run.cancel, move |connection, place| run_one(&Here { place, connection }, &alone).map(|_| ()))
             .await;
         match result {
-            Err(Error::Busy { database, .. }) => {
-                run.attempts.pause(&database, &run.job.step_name, run.cancel).await?
-            }
+            Err(Error::Busy { database, .. }) => run.attempts.pause(&database, &run.job.step_name).await?,
             result => return result,
         }
     }

@@ -17,6 +17,7 @@ mod reader;
 mod session;
 mod sizes;
 
+use crate::control::Control;
 use crate::database::Database;
 use crate::error::Error;
 use crate::health::Health;
@@ -31,7 +32,6 @@ use reader::Reader;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 /// The SQLite adapter.
 #[derive(Debug)]
@@ -99,10 +99,10 @@ impl Database for Sqlite {
         &self,
         job: &Job,
         progress: &watch::Sender<Progress>,
-        cancel: &CancellationToken,
+        control: &Control,
     ) -> Result<Measurement, Error> {
         claim::check(self)?;
-        execute::execute(self, job, progress, cancel).await
+        execute::execute(self, job, progress, control).await
     }
 
     async fn health(&self) -> Health {

@@ -6,7 +6,6 @@ use crate::retry::Attempts;
 use rusqlite::{Connection, InterruptHandle, TransactionBehavior};
 use std::path::PathBuf;
 use std::time::Duration;
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// An interrupt that comes between two statements has no effect, so it is repeated at this rhythm until the work ends.
@@ -77,20 +76,16 @@ impl Session {
     /// Work in one write transaction, tried again while others hold the lock. Commits when the work succeeds.
     pub(super) async fn write<T: Send + 'static>(
         &mut self,
-        attempts: &mut Attempts,
+        attempts: &mut Attempts<'_>,
         what: &str,
         cancel: &CancellationToken,
-        timeouts: impl Fn(u32),
         work: impl Fn(&Here<'_>) -> Result<T, Error> + Clone + Send + 'static,
     ) -> Result<T, Error> {
         loop {
             attempts.begin();
             let work = work.clone();
             match self.run(cancel, move |connection, place| in_transaction(connection, place, &work)).await {
-                Err(Error::Busy { .. }) => {
-                    timeouts(attempts.count());
-                    attempts.pause(&self.place, what, cancel).await?;
-                }
+                Err(Error::Busy { .. }) => attempts.pause(&self.place, what).await?,
                 result => return result,
             }
         }
@@ -148,9 +143,4 @@ fn stopped(place: &str) -> Error {
         what: "work on a blocking thread".to_owned(),
         reason: "the thread was stopped".to_owned(),
     }
-}
-
-/// Tells watchers how often a lock was not to be had.
-pub(super) fn count_timeouts(progress: &watch::Sender<crate::job::Progress>) -> impl Fn(u32) + '_ {
-    move |count| progress.send_modify(|progress| progress.lock_timeouts = count)
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Not a step one would write (it is no longer true when run twice): here it counts how often a row was touched.
-fn touch(batch_rows_max: u32) -> Backfill {
+pub(super) fn touch(batch_rows_max: u32) -> Backfill {
     Backfill {
         table: "users".to_owned(),
         key: vec!["id".to_owned()],

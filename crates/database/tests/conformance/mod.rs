@@ -3,6 +3,7 @@
 pub(crate) mod backfill;
 pub(crate) mod claim;
 pub(crate) mod execute;
+pub(crate) mod hold;
 pub(crate) mod locks;
 pub(crate) mod plain_connections;
 pub(crate) mod schema;
@@ -10,7 +11,7 @@ pub(crate) mod schema;
 use lockstep_core::step::Action;
 use lockstep_core::{Engine, Fence, Version};
 use lockstep_database::plain;
-use lockstep_database::{Database, Error, Job, Kind, Owner, Patience, Progress};
+use lockstep_database::{Control, Database, Error, Job, Kind, Owner, Patience, Progress};
 use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
@@ -118,7 +119,7 @@ pub(crate) fn revert(version: u64, action: Action) -> Job {
 
 pub(crate) async fn execute(database: &Arc<dyn Database>, job: &Job) -> Result<(), Error> {
     let (progress, _) = watch::channel(Progress::default());
-    database.execute(job, &progress, &CancellationToken::new()).await.map(drop)
+    database.execute(job, &progress, &Control::default()).await.map(drop)
 }
 
 pub(crate) async fn one_integer(plain: &plain::Connection, sql: &str) -> i64 {
@@ -130,16 +131,28 @@ pub(crate) async fn one_integer(plain: &plain::Connection, sql: &str) -> i64 {
 pub(crate) struct Running {
     pub(crate) progress: watch::Receiver<Progress>,
     pub(crate) cancel: CancellationToken,
+    /// True: it is to wait.
+    pub(crate) hold: watch::Sender<bool>,
     pub(crate) result: tokio::task::JoinHandle<Result<lockstep_core::in_flight::Measurement, Error>>,
 }
 
 impl Running {
     pub(crate) fn start(database: &Arc<dyn Database>, job: &Job) -> Self {
+        Self::begin(database, job, false)
+    }
+
+    /// One that is told to wait before it has done anything.
+    pub(crate) fn start_held(database: &Arc<dyn Database>, job: &Job) -> Self {
+        Self::begin(database, job, true)
+    }
+
+    fn begin(database: &Arc<dyn Database>, job: &Job, held: bool) -> Self {
         let (sender, progress) = watch::channel(Progress::default());
-        let cancel = CancellationToken::new();
-        let (database, job, token) = (Arc::clone(database), job.clone(), cancel.clone());
-        let result = tokio::spawn(async move { database.execute(&job, &sender, &token).await });
-        Self { progress, cancel, result }
+        let ((hold, is_held), cancel) = (watch::channel(held), CancellationToken::new());
+        let control = Control { cancel: cancel.clone(), hold: is_held };
+        let (database, job) = (Arc::clone(database), job.clone());
+        let result = tokio::spawn(async move { database.execute(&job, &sender, &control).await });
+        Self { progress, cancel, hold, result }
     }
 }
 
@@ -187,6 +200,9 @@ macro_rules! conformance {
             locks::a_lock_that_stays_held_ends_in_busy
             locks::a_running_statement_is_cancelled
             locks::preflight_shows_violations
+            hold::a_held_backfill_waits_between_batches_and_holds_nothing
+            hold::a_held_definition_is_not_attempted
+            hold::a_held_job_is_cancelled_at_once
             schema::equal_schemas_have_equal_fingerprints
             schema::every_kind_of_change_shows
             schema::lockstep_itself_does_not_show

@@ -4,10 +4,9 @@ use super::running::Running;
 use crate::duty::Work;
 use crate::failpoint::{self, Failpoint};
 use lockstep_core::in_flight::Measurement;
-use lockstep_database::{Error, Progress};
+use lockstep_database::{Control, Error, Progress};
 use std::sync::Arc;
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 impl Running {
     /// Runs the job to its end. When the state stops asking for it (an operator cancels, the node is removed), or the agent shuts
@@ -16,9 +15,10 @@ impl Running {
         let job = work.job(&self.parts.settings.patience);
         let database = Arc::clone(&self.parts.database);
         let (progress, mut seen) = watch::channel(Progress::default());
-        let cancel = CancellationToken::new();
+        let control = Control::default();
+        let cancel = control.cancel.clone();
         let shutdown = self.shutdown.clone();
-        let mut executing = std::pin::pin!(database.execute(&job, &progress, &cancel));
+        let mut executing = std::pin::pin!(database.execute(&job, &progress, &control));
         loop {
             tokio::select! {
                 done = &mut executing => return done,

@@ -2,11 +2,10 @@
 
 use lockstep_core::in_flight::{Measurement, Obstacle};
 use lockstep_core::{Engine, Schema, Step, Version};
-use lockstep_database::{Database, Error, Health, Job, Ledger, Limits, Owner, Progress, Sizes, ledger};
+use lockstep_database::{Control, Database, Error, Health, Job, Ledger, Limits, Owner, Progress, Sizes, ledger};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 /// What can be seen and broken of a [`Watched`] database from outside.
 #[derive(Debug)]
@@ -70,10 +69,10 @@ impl Database for Watched {
         &self,
         job: &Job,
         progress: &watch::Sender<Progress>,
-        cancel: &CancellationToken,
+        control: &Control,
     ) -> Result<Measurement, Error> {
         self.wires.executions.send_modify(|count| *count += 1);
-        let measurement = self.database.execute(job, progress, cancel).await?;
+        let measurement = self.database.execute(job, progress, control).await?;
         if self.wires.loses_next_answer.swap(false, Ordering::SeqCst) {
             return Err(Error::Unknown {
                 database: self.place().to_owned(),

@@ -5,11 +5,10 @@ use crate::life::leave_a_trace;
 use lockstep_core::node::{Role, Status};
 use lockstep_core::step::Action;
 use lockstep_core::{Engine, Fence, State, Version};
-use lockstep_database::{Job, Kind, Owner, Patience, Progress};
+use lockstep_database::{Control, Job, Kind, Owner, Patience, Progress};
 use lockstep_executor::Activity;
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 fn quarantine(state: &State, name: &str) -> Option<String> {
     match &state.node_named(name)?.status {
@@ -56,7 +55,7 @@ async fn execute_behind_the_clusters_back(cluster: &Cluster, index: usize) {
         patience: Patience::default(),
     };
     let progress = watch::channel(Progress::default()).0;
-    database.execute(&job, &progress, &CancellationToken::new()).await.unwrap();
+    database.execute(&job, &progress, &Control::default()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
