@@ -27,7 +27,7 @@ enum Chore {
     /// Runs a benchmark and prints its figures
     Bench {
         /// Which
-        #[arg(value_parser = ["coordination"])]
+        #[arg(value_parser = ["coordination", "backfill"])]
         name: String,
         /// Passed on to the benchmark
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]

@@ -9,10 +9,13 @@ mod disk;
 mod etcd;
 mod fleet;
 mod load;
+#[path = "../shared/machine.rs"]
+mod machine;
 mod options;
 mod process;
 mod sessions;
 mod steps;
+#[path = "../shared/summary.rs"]
 mod summary;
 mod upkeep;
 
@@ -22,7 +25,7 @@ use options::{Options, Part};
 fn main() -> Result<()> {
     let options = Options::parse(std::env::args().skip(1))?;
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    println!("machine: {cores} cores, shared by all processes below; {}", process::load_average());
+    println!("machine: {cores} cores, shared by all processes below; {}", machine::load_average());
     tokio::runtime::Runtime::new()?.block_on(run(&options))
 }
 
@@ -36,6 +39,6 @@ async fn run(options: &Options) -> Result<()> {
     if options.has(Part::Sessions) {
         upkeep::run(options).await?;
     }
-    println!("\nat the end: {}", process::load_average());
+    println!("\nat the end: {}", machine::load_average());
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What the system says of a process and of itself. See proc(5).
+//! What the system says of a process. See proc(5).
 
 use anyhow::{Context, Result};
 use std::process::Command;
@@ -26,10 +26,4 @@ pub(crate) fn cpu_time(process: u32) -> Result<Duration> {
 fn ticks_per_second() -> Result<f64> {
     let output = Command::new("getconf").arg("CLK_TCK").output()?;
     Ok(String::from_utf8(output.stdout)?.trim().parse()?)
-}
-
-/// How busy the machine is with whatever runs on it.
-pub(crate) fn load_average() -> String {
-    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    format!("load average {}", text.split_whitespace().take(3).collect::<Vec<_>>().join(" "))
 }

@@ -3,8 +3,8 @@
 use crate::crowd::Crowd;
 use crate::fleet::Fleet;
 use crate::load::drive;
+use crate::machine::load_average;
 use crate::options::Options;
-use crate::process::load_average;
 use crate::sessions::OpenAndClose;
 use crate::summary::{Rounds, milliseconds};
 use anyhow::{Context, Result, ensure};

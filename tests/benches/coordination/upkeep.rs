@@ -2,8 +2,9 @@
 
 use crate::crowd::Crowd;
 use crate::fleet::{Fleet, Leader};
+use crate::machine::load_average;
 use crate::options::Options;
-use crate::process::{cpu_time, load_average, resident_bytes};
+use crate::process::{cpu_time, resident_bytes};
 use anyhow::Result;
 use std::time::Duration;
 
