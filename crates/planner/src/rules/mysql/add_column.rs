@@ -171,21 +171,18 @@ fn filled(rule: &Rule<'_>, found: &Found, new: &New, expression: &str) -> Planne
     let mut with = found.clone();
     known::put_column(&mut with.table, rule.target.engine, &first);
     let mut steps = vec![add];
-    if new.not_null {
+    if let Some(default) = new.default.as_deref().filter(|default| !new.not_null || *default == expression) {
+        // Rows to come have the default, whoever leaves the column out: no trigger is needed, and no client has to know.
+        steps.push(set_default(rule, found, &new.name, default));
+        steps.push(fill::backfill(&with, &new.name, expression, rows)?);
+        if new.not_null {
+            let nullable = New { not_null: false, position: None, ..new.clone() };
+            known::change_column(&mut with.table, rule.target.engine, &new.name, &nullable);
+            steps.push(fill::not_null(rule, &with, new)?);
+        }
+    } else if new.not_null {
         let fill = Fill { column: new, expression, revert: Some(Action::Nothing) };
         steps.extend(fill::steps(rule, &with, &fill)?);
-    } else if let Some(default) = &new.default {
-        let change = |what: &str| {
-            let clause = format!("ALTER COLUMN {} {what}", q(&new.name));
-            vec![algorithm::alter(rule.target, &found.name, &clause, Algorithm::Instant)]
-        };
-        let set = change(&format!("SET DEFAULT {}", super::undo::in_brackets(default)));
-        steps.push(
-            step(&format!("default of {shown}"), Phase::Expand, set, Some(change("SET DEFAULT NULL")))
-                .holds(&found.name, EXCLUSIVE)
-                .why("The default counts for rows to come."),
-        );
-        steps.push(fill::backfill(&with, &new.name, expression, rows)?);
     } else {
         steps.push(switch(Phase::SwitchWrites, &format!("write {shown}")));
         steps.push(fill::backfill(&with, &new.name, expression, rows)?);
@@ -193,4 +190,20 @@ fn filled(rule: &Rule<'_>, found: &Found, new: &New, expression: &str) -> Planne
     let as_written =
         if new.default.is_some() { lock::copy(&found.name, rows) } else { lock::impact(&found.name, EXCLUSIVE) };
     Ok(Drafts { as_written: Some(as_written), ..on(&found.name, steps) })
+}
+
+fn set_default(rule: &Rule<'_>, found: &Found, column: &str, default: &str) -> Draft {
+    let change = |what: &str| {
+        let clause = format!("ALTER COLUMN {} {what}", q(column));
+        vec![algorithm::alter(rule.target, &found.name, &clause, Algorithm::Instant)]
+    };
+    let set = change(&format!("SET DEFAULT {}", super::undo::in_brackets(default)));
+    step(
+        &format!("default of {}", shown(&found.name, column)),
+        Phase::Expand,
+        set,
+        Some(change("SET DEFAULT NULL")),
+    )
+    .holds(&found.name, EXCLUSIVE)
+    .why("The default counts for rows to come.")
 }
