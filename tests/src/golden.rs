@@ -7,6 +7,7 @@
 
 use crate::golden_locks;
 use anyhow::{Context as _, Result, bail, ensure};
+use futures_util::StreamExt as _;
 use lockstep_core::step::Action;
 use lockstep_core::{Engine, Fence, Schema, Version};
 use lockstep_database::local_server::{LocalServer, Settings};
@@ -20,7 +21,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 /// What `-- differs:` says when a rollback cannot bring back values: a directive says how they are made up.
-const FORGETS: &str = "rows after going back";
+pub(crate) const FORGETS: &str = "rows after going back";
 
 /// Goldens that run at the same time.
 const AT_ONCE_MAX: usize = 4;
@@ -31,7 +32,7 @@ pub(crate) type Rows = BTreeMap<String, BTreeSet<String>>;
 /// Where databases are made.
 #[derive(Debug)]
 pub struct Ground {
-    target: Target,
+    pub(crate) target: Target,
     directory: tempfile::TempDir,
     server: Option<LocalServer>,
 }
@@ -96,7 +97,7 @@ pub struct Golden {
     pub(crate) before: String,
     pub(crate) change: String,
     pub(crate) plain: Option<String>,
-    differs: Vec<String>,
+    pub(crate) differs: Vec<String>,
     /// What the plan believes of the size of tables.
     pub(crate) sizes: BTreeMap<String, Size>,
 }
@@ -250,7 +251,7 @@ impl Golden {
         Ok(())
     }
 
-    fn compare(&self, after: &Schema, wanted: &Schema) -> Result<()> {
+    pub(crate) fn compare(&self, after: &Schema, wanted: &Schema) -> Result<()> {
         let differences = after.diff(wanted);
         let is_known = |line: &&String| self.differs.iter().any(|known| line.contains(known.as_str()));
         let known: Vec<_> = self.differs.iter().filter(|known| *known != FORGETS).collect();
@@ -427,27 +428,27 @@ impl Stand {
 ///
 /// When one does not hold; all that do not are named.
 pub async fn run_all(target: Target) {
+    each(target, async |golden: &Golden, ground: &Ground| golden.run(ground).await).await;
+}
+
+/// Does something with each golden of an engine, several at a time.
+pub(crate) async fn each<Run>(target: Target, run: Run)
+where
+    Run: AsyncFn(&Golden, &Ground) -> Result<()>,
+{
     let ground = tokio::task::spawn_blocking(move || Ground::start(target)).await.expect("the server starts");
-    let ground = Arc::new(ground);
     let wanted = std::env::var("LOCKSTEP_GOLDEN").unwrap_or_default();
     let mut goldens = Golden::all(target.engine).unwrap_or_else(|error| panic!("{error:#}"));
     goldens.retain(|golden| golden.name().contains(&wanted));
-    let mut failures = Vec::new();
-    let mut running = tokio::task::JoinSet::new();
-    let mut rest = goldens.into_iter();
-    loop {
-        while running.len() < AT_ONCE_MAX
-            && let Some(golden) = rest.next()
-        {
-            let ground = Arc::clone(&ground);
-            running.spawn(async move {
-                golden.run(&ground).await.map_err(|error| format!("{}: {error:#}", golden.name()))
-            });
-        }
-        match running.join_next().await {
-            Some(result) => failures.extend(result.expect("no golden panics").err()),
-            None => break,
-        }
-    }
+    let one = async |golden: Golden| {
+        let ended = run(&golden, &ground).await;
+        ended.err().map(|error| format!("{}: {error:#}", golden.name()))
+    };
+    let failures: Vec<String> = futures_util::stream::iter(goldens)
+        .map(one)
+        .buffer_unordered(AT_ONCE_MAX)
+        .filter_map(std::future::ready)
+        .collect()
+        .await;
     assert!(failures.is_empty(), "{} goldens do not hold:\n\n{}", failures.len(), failures.join("\n\n"));
 }

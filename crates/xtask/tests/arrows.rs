@@ -36,7 +36,10 @@ const ARROWS: [(&str, &[&str]); 12] = [
             "lockstep-database",
         ],
     ),
-    ("lockstep-tests", &["lockstep-client", "lockstep-core", "lockstep-database", "lockstep-planner"]),
+    (
+        "lockstep-tests",
+        &["lockstep-client", "lockstep-core", "lockstep-database", "lockstep-executor", "lockstep-planner"],
+    ),
     ("xtask", &[]),
 ];
 

@@ -52,14 +52,17 @@ impl Ground {
         let row = "n, concat('owner ', n), n % 1000, concat(n, ' ', repeat('x', 50))";
         match self.engine {
             Engine::Postgres => {
-                let fill = format!("INSERT INTO accounts SELECT {row} FROM generate_series(1, {rows}) AS numbers(n)");
+                let fill =
+                    format!("INSERT INTO accounts SELECT {row} FROM generate_series(1, {rows}) AS numbers(n)");
                 connection.execute(&fill, &[]).await?;
                 connection.execute("VACUUM ANALYZE accounts", &[]).await?;
                 connection.execute("CHECKPOINT", &[]).await?;
             }
             Engine::Mariadb => {
                 let numbers = format!("SELECT seq AS n FROM seq_1_to_{rows}");
-                connection.batch(&format!("INSERT INTO accounts SELECT {row} FROM ({numbers}) AS numbers")).await?;
+                connection
+                    .batch(&format!("INSERT INTO accounts SELECT {row} FROM ({numbers}) AS numbers"))
+                    .await?;
                 connection.query("ANALYZE TABLE accounts", &[]).await?;
             }
             other => bail!("{other} is not measured"),
