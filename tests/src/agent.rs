@@ -75,6 +75,9 @@ impl Agent {
             ("peer".to_owned(), self.peer_address.to_string().into()),
         ]);
         settings.insert("listen".into(), listen.into());
+        // Stories do not wait for a day unless they say so.
+        let change = toml::Table::from_iter([("retention".to_owned(), "0s".into())]);
+        settings.entry("change").or_insert_with(|| change.into());
         std::fs::write(self.configuration(), toml::to_string(&settings)?).context("cannot write the configuration")
     }
 

@@ -64,6 +64,7 @@ fn spec(engine: Engine) -> Spec {
         description: "a table for notes".to_owned(),
         steps: vec![step],
         block_deadline_ms: 15 * 60 * 1_000,
+        retention_ms: None,
         source: None,
     }
 }

@@ -15,7 +15,7 @@ mod options;
 pub mod session;
 mod watch;
 
-pub use client::{Client, IssuedJoinToken, PageRequest, Submitted};
+pub use client::{Client, IssuedJoinToken, Ordered, PageRequest, Submitted};
 pub use error::Error;
 pub use lockstep_proto::problem::{Kind, Outcome, Problem};
 pub use lockstep_proto::view;

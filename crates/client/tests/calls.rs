@@ -13,7 +13,15 @@ use tokio::net::TcpListener;
 
 fn spec() -> Spec {
     let (name, description) = ("0042".to_owned(), String::new());
-    Spec { name, engine: Engine::Sqlite, description, steps: Vec::new(), block_deadline_ms: 1, source: None }
+    Spec {
+        name,
+        engine: Engine::Sqlite,
+        description,
+        steps: Vec::new(),
+        block_deadline_ms: 1,
+        retention_ms: None,
+        source: None,
+    }
 }
 
 /// Gives up soon, for calls that are to fail.
@@ -168,6 +176,7 @@ fn change(revision: u64, status: Status) -> view::Change {
         name: "0042".into(),
         description: String::new(),
         block_deadline_ms: 1,
+        retention_ms: 0,
         source: None,
         submitted_by: "tester".into(),
         submitted_at: Timestamp(1),

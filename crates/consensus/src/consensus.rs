@@ -16,7 +16,7 @@ use crate::{
     watchdog,
 };
 use lockstep_core::node::{Addresses, Candidate};
-use lockstep_core::{LogIndex, NodeId, State};
+use lockstep_core::{LogIndex, NodeId, State, Timestamp};
 use lockstep_storage::{Identity, Store};
 use openraft::Instant as _;
 use openraft::async_runtime::watch::WatchReceiver;
@@ -286,6 +286,12 @@ impl Consensus {
     #[must_use]
     pub fn clock_warning(&self) -> Option<String> {
         self.inner.stamper.warning()
+    }
+
+    /// The time that this agent would put on a command now, were it the leader.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.inner.stamper.stamp(self.with_state(State::clock))
     }
 
     /// Hands leadership to the voter that is furthest ahead, and waits until another one leads. Nothing happens on others.

@@ -23,9 +23,21 @@ pub struct Spec {
     /// A step that waits longer is shown BLOCKED; it is never forced. Milliseconds.
     #[serde(default = "block_deadline_default_ms")]
     pub block_deadline_ms: u64,
+    /// How long the old form is kept after clients have left it, before a Contract step may prepare. Milliseconds; 0: not at all.
+    /// `None`: as long as the agent says that takes the change in; a change that is in the log without it keeps nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention_ms: Option<u64>,
     /// The file that it was made of, if it was made of one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Source>,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 fn block_deadline_default_ms() -> u64 {
@@ -44,13 +56,16 @@ pub struct Change {
     /// As submitted.
     pub block_deadline_ms: u64,
     /// As submitted.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub retention_ms: u64,
+    /// As submitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Source>,
     /// Who submitted it.
     pub submitted_by: String,
     /// When.
     pub submitted_at: Timestamp,
-    /// As submitted, then the reverting steps that a rollback appended.
+    /// As submitted, then the steps that rollbacks and retries appended.
     pub steps: Vec<StepRecord>,
     /// Why it may not move forward, by name of the hold. A change with a hold is paused; reverting goes on.
     #[serde(default)]
@@ -68,6 +83,11 @@ pub struct Hold {
     pub at: Timestamp,
 }
 
+impl Hold {
+    /// What a hold is called unless its operator calls it something else.
+    pub const NAME_DEFAULT: &str = "operator";
+}
+
 /// A step and what became of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepRecord {
@@ -76,6 +96,9 @@ pub struct StepRecord {
     /// `Some(i)`: this step undoes the settled step at position `i` of the same change.
     #[serde(default)]
     pub rollback_of: Option<usize>,
+    /// `Some(i)`: this step runs the step at position `i` of the same change again, which had come to nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_of: Option<usize>,
     /// Who approved it, if it needed that.
     #[serde(default)]
     pub approval: Option<Approval>,
@@ -93,6 +116,9 @@ pub struct Approval {
     pub by: String,
     /// When.
     pub at: Timestamp,
+    /// True: also to run before the old form has been kept for as long as the change says.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub now: bool,
 }
 
 /// How far a step is. The stage of the step in flight is in [`crate::in_flight::InFlight`].
@@ -193,9 +219,7 @@ impl Change {
     /// Position of the first step that has not started, if any.
     #[must_use]
     pub fn next_step(&self) -> Option<usize> {
-        self.steps
-            .iter()
-            .position(|record| matches!(record.status, StepStatus::Queued | StepStatus::AwaitingApproval { .. }))
+        self.steps.iter().position(StepRecord::has_not_started)
     }
 
     /// The state of the change as a whole. `reverting` says whether its step in flight is being undone.
@@ -219,16 +243,32 @@ impl Change {
 
     /// The state of a change of which nothing is left to do: what matters is what became of the steps that were submitted.
     fn final_status(&self) -> Status {
-        let mut submitted = self.steps.iter().filter(|record| !record.is_rollback()).map(|record| &record.status);
+        let mut planned = self.planned().map(|index| &self.steps[index].status);
         let is_settled = |status: &StepStatus| matches!(status, StepStatus::Settled { .. });
         let is_rolled_back = |status: &StepStatus| matches!(status, StepStatus::RolledBack { .. });
-        if submitted.clone().any(is_rolled_back) && !submitted.clone().any(is_settled) {
+        let is_reverted = |status: &StepStatus| matches!(status, StepStatus::Reverted { .. });
+        if planned.clone().any(is_rolled_back) && !planned.clone().any(is_settled) {
             return Status::RolledBack;
         }
-        if self.steps.iter().any(|record| matches!(record.status, StepStatus::Reverted { .. })) {
+        let has_failed_to_undo = || self.left_to_undo().any(|record| is_reverted(&record.status));
+        if planned.clone().any(is_reverted) || has_failed_to_undo() {
             return Status::Reverted;
         }
-        if submitted.all(is_settled) { Status::Settled } else { Status::Cancelled }
+        if planned.all(is_settled) { Status::Settled } else { Status::Cancelled }
+    }
+
+    /// Positions of the steps that were submitted, each at its newest try, in the order of the plan.
+    pub(crate) fn planned(&self) -> impl Iterator<Item = usize> + Clone + '_ {
+        let is_retried = |index| self.steps.iter().any(|record| record.retry_of == Some(index));
+        (0..self.steps.len()).filter(move |index| !self.steps[*index].is_rollback() && !is_retried(*index))
+    }
+
+    /// Reverting steps of a rollback that came to nothing: what they were to undo is still in effect.
+    pub(crate) fn left_to_undo(&self) -> impl Iterator<Item = &StepRecord> {
+        self.steps.iter().filter(|record| {
+            let is_in_vain = matches!(record.status, StepStatus::Reverted { .. } | StepStatus::Cancelled);
+            is_in_vain && record.rollback_of.is_some_and(|index| self.settled_version(index).is_some())
+        })
     }
 
     /// The version that step `index` made, if it settled and was not undone.
@@ -263,23 +303,30 @@ impl StepRecord {
 
 impl StepRecord {
     pub(crate) fn queued(step: Step) -> Self {
-        Self { step, rollback_of: None, approval: None, status: StepStatus::Queued, measurements: BTreeMap::new() }
+        Self {
+            step,
+            rollback_of: None,
+            retry_of: None,
+            approval: None,
+            status: StepStatus::Queued,
+            measurements: BTreeMap::new(),
+        }
     }
 
     /// True when it needs an operator's consent, has not got it, and has not started.
     #[must_use]
     pub fn awaits_approval(&self) -> bool {
-        let has_not_started = matches!(self.status, StepStatus::Queued | StepStatus::AwaitingApproval { .. });
-        has_not_started && self.step.needs_approval && self.approval.is_none()
+        self.has_not_started() && self.step.needs_approval && self.approval.is_none()
+    }
+
+    pub(crate) fn has_not_started(&self) -> bool {
+        matches!(self.status, StepStatus::Queued | StepStatus::AwaitingApproval { .. })
     }
 
     /// True when it has not come to its end.
     #[must_use]
     pub fn is_unfinished(&self) -> bool {
-        matches!(
-            self.status,
-            StepStatus::Queued | StepStatus::AwaitingApproval { .. } | StepStatus::InFlight { .. }
-        )
+        self.has_not_started() || matches!(self.status, StepStatus::InFlight { .. })
     }
 }
 
@@ -290,6 +337,13 @@ pub const STEPS_MAX: usize = 500;
 pub const NAME_BYTES_MAX: usize = 100;
 
 impl Spec {
+    /// True when it takes something away that clients are told to leave first.
+    #[must_use]
+    pub fn keeps_old_form(&self) -> bool {
+        let is_switch = |step: &Step| matches!(step.phase, Phase::SwitchWrites | Phase::SwitchReads);
+        self.steps.iter().any(is_switch) && self.steps.iter().any(|step| step.phase == Phase::Contract)
+    }
+
     /// How long a step may wait before it is shown BLOCKED, when the change does not say: 15 minutes.
     pub const BLOCK_DEADLINE_DEFAULT_MS: u64 = 15 * 60 * 1_000;
 

@@ -6,7 +6,7 @@
 use crate::change::StepStatus;
 use crate::event::Event;
 use crate::holdout::{Gate, Holdout, Subject};
-use crate::ids::{ChangeId, NodeId, Timestamp, Version};
+use crate::ids::{ChangeId, LogIndex, NodeId, Timestamp, Version};
 use crate::in_flight::{InFlight, RevertReason, Stage};
 use crate::node::Fingerprint;
 use crate::state::{Context, State};
@@ -20,7 +20,7 @@ pub(crate) fn advance(state: &mut State, context: &mut Context<'_>) {
 
 fn advance_once(state: &mut State, context: &mut Context<'_>) -> bool {
     ask_for_approval(state, context);
-    if state.holdouts().next().is_some() {
+    if state.holdouts().any(|holdout| !is_over(state, &holdout)) {
         return false;
     }
     match state.in_flight.as_ref().map(|flight| &flight.stage) {
@@ -34,6 +34,11 @@ fn advance_once(state: &mut State, context: &mut Context<'_>) -> bool {
         Some(Stage::Reverting { .. }) => finish_reverting(state, context),
     }
     true
+}
+
+/// A time that has come is shown until a command is accepted after it: nothing waits for what is not shown.
+fn is_over(state: &State, holdout: &Holdout) -> bool {
+    matches!(holdout.subject, Subject::Time(_)) && state.due_at().is_some_and(|due| due <= state.clock)
 }
 
 fn ask_for_approval(state: &mut State, context: &mut Context<'_>) {
@@ -71,6 +76,7 @@ fn start_preparing(state: &mut State, context: &mut Context<'_>, change: ChangeI
         base: state.version,
         since: context.at,
         stage: Stage::Preparing { reports: BTreeMap::new() },
+        hurried_at: LogIndex::default(),
     });
     state.set_step(context, StepStatus::InFlight { version }, "preparing");
     state.unready_sessions =
@@ -159,8 +165,7 @@ fn finish_reverting(state: &mut State, context: &mut Context<'_>) {
     // A forward step that fails leaves the rollback of the settled ones to go on; a reverting step that fails stops it all.
     let was_rollback = state.changes[&change].steps[step].is_rollback();
     for record in &mut state.change_mut(change).steps {
-        let has_not_started = matches!(record.status, StepStatus::Queued | StepStatus::AwaitingApproval { .. });
-        if has_not_started && (was_rollback || !record.is_rollback()) {
+        if record.has_not_started() && (was_rollback || !record.is_rollback()) {
             record.status = StepStatus::Cancelled;
         }
     }
@@ -204,9 +209,11 @@ impl State {
         fingerprint_at(self, version)
     }
 
-    /// The change and step whose turn it is when no step is in flight: changes run in the order of their submission.
+    /// The change and step whose turn it is when no step is in flight: changes run in the order of their submission. One that
+    /// has begun goes on, even when an older one is tried again meanwhile.
     pub(crate) fn candidate(&self) -> Option<(ChangeId, usize)> {
-        self.changes.values().find_map(|change| Some((change.id, change.next_step()?)))
+        let begun = self.log.last().and_then(|entry| self.changes.get(&entry.change));
+        begun.into_iter().chain(self.changes.values()).find_map(|change| Some((change.id, change.next_step()?)))
     }
 
     /// What the cluster waits for now; `None` when there is nothing to do.
@@ -222,8 +229,33 @@ impl State {
             version,
             stage,
             since,
-            blocked_at: Timestamp(since.0.saturating_add(change.block_deadline_ms)),
+            // Nothing is wrong with a step that is kept waiting on purpose.
+            blocked_at: Timestamp(
+                since.max(self.due_at().unwrap_or(since)).0.saturating_add(change.block_deadline_ms),
+            ),
             holdouts: self.holdouts().collect(),
+        })
+    }
+
+    /// What one change waits for; `None` when nothing of it is left to do.
+    #[must_use]
+    pub fn gate_of(&self, id: ChangeId) -> Option<Gate> {
+        let first = self.gate()?;
+        if first.change == id {
+            return Some(first);
+        }
+        let change = self.changes.get(&id)?;
+        let step = change.next_step()?;
+        Some(Gate {
+            change: id,
+            change_name: change.name.clone(),
+            step,
+            step_name: change.steps[step].step.name.clone(),
+            version: None,
+            stage: "queued".to_owned(),
+            since: change.submitted_at,
+            blocked_at: first.blocked_at.max(change.submitted_at),
+            holdouts: vec![self.behind(&first)],
         })
     }
 

@@ -28,6 +28,10 @@ pub enum Subject {
     Session(SessionId),
     /// A person: an approval or a hold.
     Operator(ChangeId),
+    /// Another change, whose turn is before this one's.
+    Change(ChangeId),
+    /// The time for which this change keeps what it is about to take away.
+    Time(ChangeId),
     /// The cluster itself, e.g. it has no active node.
     Cluster,
 }

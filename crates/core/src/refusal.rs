@@ -1,7 +1,7 @@
 //! Why a command was refused at apply. A refusal changes nothing but the record of its request id.
 
 use crate::engine::Engine;
-use crate::ids::{RequestId, SessionId, Version};
+use crate::ids::{RequestId, SessionId, Timestamp, Version};
 use serde::{Deserialize, Serialize};
 
 /// Why a command was refused: what, with which names, and what to do.
@@ -49,6 +49,8 @@ pub enum Refusal {
     StaleAcknowledgement { session: SessionId, version: Version, announced: Version },
     #[error("session {session} moved since the lease keeper looked; it does not expire")]
     ExpiryVoid { session: SessionId },
+    #[error("no time has come that the cluster waits for")]
+    NotDue { due_at: Option<Timestamp> },
     #[error("session {session} is being evicted by {by}: {reason}; stop using it")]
     SessionEvicting { session: SessionId, by: String, reason: String },
 }
@@ -91,6 +93,7 @@ impl Refusal {
             | Self::StaleReport { .. }
             | Self::StaleAcknowledgement { .. }
             | Self::ExpiryVoid { .. }
+            | Self::NotDue { .. }
             | Self::SessionEvicting { .. } => Class::NotNow,
         }
     }

@@ -1,7 +1,7 @@
 //! Whom each stage waits for. The lists are lazy: a gate asks only whether there is a first one.
 
-use crate::change::{Change, StepStatus};
-use crate::holdout::{Holdout, Subject};
+use crate::change::{Change, Hold, StepStatus};
+use crate::holdout::{Gate, Holdout, Subject};
 use crate::ids::{NodeId, SessionId, Timestamp};
 use crate::in_flight::{Failure, InFlight, Obstacle, Preparation, Stage};
 use crate::node::{Node, Status};
@@ -58,7 +58,25 @@ impl State {
                 _ => self.clock,
             },
         });
-        Box::new(self.held(change).chain(approval).chain(self.unfit()))
+        let kept = self.retention(id, step).map(|(since, _)| Holdout {
+            subject: Subject::Time(id),
+            name: change.name.clone(),
+            reason: change.retention_in_words(),
+            remedy: format!("wait, or: lockstep change approve {} --now --reason ...", change.name),
+            since,
+        });
+        Box::new(self.held(change).chain(approval).chain(kept).chain(self.unfit()))
+    }
+
+    /// What a change waits for whose turn has not come: the one that is before it.
+    pub(crate) fn behind(&self, first: &Gate) -> Holdout {
+        Holdout {
+            subject: Subject::Change(first.change),
+            name: first.change_name.clone(),
+            reason: format!("is before it: step {} is {}", first.step_name, first.stage.replace('_', " ")),
+            remedy: "lockstep cluster why".to_owned(),
+            since: first.since,
+        }
     }
 
     fn held<'a>(&'a self, change: &'a Change) -> impl Iterator<Item = Holdout> + 'a {
@@ -66,7 +84,10 @@ impl State {
             subject: Subject::Operator(change.id),
             name: change.name.clone(),
             reason: format!("paused by {} ({name}): {}", hold.by, hold.reason),
-            remedy: format!("lockstep change resume {}", change.name),
+            remedy: match name.as_str() {
+                Hold::NAME_DEFAULT => format!("lockstep change resume {}", change.name),
+                _ => format!("lockstep change resume {} --hold {name}", change.name),
+            },
             since: hold.at,
         })
     }

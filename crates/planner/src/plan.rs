@@ -153,6 +153,7 @@ pub(crate) fn plan_script(
         description: String::new(),
         steps: steps.into_iter().map(|placed| placed.draft.step).collect(),
         block_deadline_ms: Spec::BLOCK_DEADLINE_DEFAULT_MS,
+        retention_ms: None,
         source: None,
     };
     number_equal_names(&mut change);

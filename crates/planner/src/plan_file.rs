@@ -65,6 +65,7 @@ struct PlanFile {
     #[serde(default)]
     description: String,
     block_deadline_minutes: Option<u64>,
+    retention_minutes: Option<u64>,
     #[serde(rename = "step", default)]
     steps: Vec<StepTable>,
 }
@@ -139,9 +140,15 @@ pub fn parse(file: &str, stem: &str, text: &str) -> Result<Spec, Error> {
         })
         .collect::<Result<_, _>>()?;
     let block_deadline_ms = plan.block_deadline_minutes.map_or(Spec::BLOCK_DEADLINE_DEFAULT_MS, |m| m * 60_000);
-    let name = plan.name.unwrap_or_else(|| stem.to_owned());
-    let spec =
-        Spec { name, engine: plan.engine, description: plan.description, steps, block_deadline_ms, source: None };
+    let spec = Spec {
+        name: plan.name.unwrap_or_else(|| stem.to_owned()),
+        engine: plan.engine,
+        description: plan.description,
+        steps,
+        block_deadline_ms,
+        retention_ms: plan.retention_minutes.map(|minutes| minutes * 60_000),
+        source: None,
+    };
     match spec.problem() {
         Some(problem) => Err(Error::Plan { file: file.to_owned(), problem }),
         None => Ok(spec),

@@ -161,6 +161,8 @@ fn violation(holdout: &Holdout) -> PreconditionViolation {
         Subject::Node(_) => "NODE",
         Subject::Session(_) => "SESSION",
         Subject::Operator(_) => "OPERATOR",
+        Subject::Change(_) => "CHANGE",
+        Subject::Time(_) => "TIME",
         Subject::Cluster => "CLUSTER",
     };
     let description = format!("{}; {}", holdout.reason, holdout.remedy);

@@ -127,7 +127,7 @@ fn stages() -> Vec<Stage> {
 
 fn in_flight(stage: Stage) -> InFlight {
     let (change, version, base) = (ChangeId(3), Version(7), Version(6));
-    InFlight { change, step: 2, version, base, since: Timestamp(60), stage }
+    InFlight { change, step: 2, version, base, since: Timestamp(60), stage, hurried_at: LogIndex(9) }
 }
 
 fn gate() -> view::Gate {
@@ -135,6 +135,8 @@ fn gate() -> view::Gate {
         Subject::Node(NodeId(1)),
         Subject::Session(SessionId(2)),
         Subject::Operator(ChangeId(3)),
+        Subject::Change(ChangeId(4)),
+        Subject::Time(ChangeId(5)),
         Subject::Cluster,
     ];
     let holdout = |subject| Holdout {
@@ -178,7 +180,8 @@ fn change(status: Status, stage: Stage) -> view::Change {
     let record = |status| StepRecord {
         step: step(Phase::Expand, Action::Nothing, None),
         rollback_of: Some(0),
-        approval: Some(Approval { by: "operator".into(), at: Timestamp(2) }),
+        retry_of: Some(1),
+        approval: Some(Approval { by: "operator".into(), at: Timestamp(2), now: true }),
         status,
         measurements: [("shard-1".to_owned(), measurement())].into(),
     };
@@ -189,6 +192,7 @@ fn change(status: Status, stage: Stage) -> view::Change {
             name: "0042".into(),
             description: "e-mail".into(),
             block_deadline_ms: 900,
+            retention_ms: 600,
             source: Some(Source::of("0042.sql", b"SELECT 1")),
             submitted_by: "deploy-bot".into(),
             submitted_at: Timestamp(1),
@@ -237,7 +241,9 @@ fn specs_and_steps() {
         let (name, description) = ("0042".to_owned(), "e-mail".to_owned());
         let steps = steps.clone();
         let source = Some(Source::of("0042_users/up.sql", b"SELECT 1"));
-        check::<_, v1::ChangeSpec>(Spec { name, engine, description, steps, block_deadline_ms: 1, source });
+        let (block_deadline_ms, retention_ms) = (1, Some(0));
+        let spec = Spec { name, engine, description, steps, block_deadline_ms, retention_ms, source };
+        check::<_, v1::ChangeSpec>(spec);
     }
 }
 
@@ -409,6 +415,7 @@ fn what_cannot_be_is_refused_by_field() {
         let steps = vec![step(Phase::Expand, Action::Nothing, None)];
         let (name, description) = ("0042".to_owned(), String::new());
         v1::ChangeSpec::from(Spec {
+            retention_ms: None,
             name,
             engine: Engine::Sqlite,
             description,

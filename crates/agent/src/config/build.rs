@@ -3,7 +3,7 @@
 use super::error::Error;
 use super::reader::missing;
 use super::sources::Values;
-use super::{Advertise, Cluster, Config, Database, Listen, Log, LogFormat, Raft, Security};
+use super::{Advertise, Change, Cluster, Config, Database, Listen, Log, LogFormat, Raft, Security};
 use lockstep_core::Engine;
 use lockstep_core::node::Role;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -24,6 +24,7 @@ pub(super) fn config(values: &Values, base: &Path) -> Result<Config, Error> {
         advertise: Advertise { client: values.text("advertise.client")?, peer: values.text("advertise.peer")? },
         database: database(values, base)?,
         cluster: cluster(values, base)?,
+        change: Change { retention: values.duration("change.retention")?.unwrap_or(Change::default().retention) },
         raft: raft(values)?,
         security: Security { operator_token: values.secret("security.operator_token", base)? },
         log: log(values)?,

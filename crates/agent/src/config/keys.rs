@@ -47,6 +47,7 @@ pub(super) const KEYS: &[Key] = &[
     key("cluster.replace", Kind::Boolean),
     key("cluster.id", Kind::Text),
     key("cluster.node_id", Kind::Number),
+    key("change.retention", Kind::Duration),
     key("raft.voters_target", Kind::Number),
     key("raft.heartbeat_interval", Kind::Duration),
     key("raft.election_timeout_min", Kind::Duration),

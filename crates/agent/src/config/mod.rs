@@ -45,6 +45,8 @@ pub struct Config {
     pub database: Database,
     /// `[cluster]`: how the agent becomes a member.
     pub cluster: Cluster,
+    /// `[change]`: what holds for changes that do not say otherwise.
+    pub change: Change,
     /// `[raft]`: how the agents agree.
     pub raft: Raft,
     /// `[security]`: who may do what.
@@ -99,6 +101,20 @@ pub struct Cluster {
     /// `cluster.node_id`: the node that the data directory must belong to. Unset: any. Set with an empty data directory it is
     /// an error: a node id is never reused, so a wiped node joins as a new one.
     pub node_id: Option<u64>,
+}
+
+/// What holds for changes that do not say otherwise. The same at all agents, please: the one that takes a change in writes it down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// `change.retention`: how long the old form is kept after clients have left it, before a Contract step may take it away.
+    /// Default 24 h.
+    pub retention: Duration,
+}
+
+impl Default for Change {
+    fn default() -> Self {
+        Self { retention: Duration::from_secs(24 * 60 * 60) }
+    }
 }
 
 /// How the agents agree. The same at all of them, please.

@@ -46,6 +46,7 @@ impl Config {
             ("cluster.replace", Some(Value::Boolean(cluster.replace))),
             ("cluster.id", cluster.id.as_ref().and_then(text)),
             ("cluster.node_id", cluster.node_id.and_then(number)),
+            ("change.retention", duration(self.change.retention)),
             ("raft.voters_target", number(raft.voters_target as u64)),
             ("raft.heartbeat_interval", duration(raft.heartbeat_interval)),
             ("raft.election_timeout_min", duration(raft.election_timeout_min)),

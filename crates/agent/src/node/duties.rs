@@ -17,7 +17,10 @@ pub(super) struct Surroundings {
 }
 
 impl Surroundings {
-    async fn propose(&self, command: Command) -> Result<lockstep_consensus::Committed, lockstep_consensus::Error> {
+    pub(super) async fn propose(
+        &self,
+        command: Command,
+    ) -> Result<lockstep_consensus::Committed, lockstep_consensus::Error> {
         let actor = Actor { name: format!("node {}", self.node_name), role: Role::Agent };
         self.consensus.propose(Proposal { request: None, actor, command }).await
     }

@@ -6,6 +6,7 @@ mod identity;
 mod ports;
 mod running;
 mod shutdown;
+mod waking;
 
 pub use running::Agent;
 

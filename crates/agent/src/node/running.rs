@@ -2,7 +2,7 @@
 
 use super::duties::{self, Surroundings};
 use super::ports::Ports;
-use super::{admission, identity};
+use super::{admission, identity, waking};
 use crate::leases::{Agreed, Leases};
 use crate::service::{Context, Hub, Own, server};
 use crate::soft::Teller;
@@ -212,7 +212,11 @@ impl Parts {
         let around = Arc::new(Surroundings { consensus: consensus.clone(), node_name: node_name.clone() });
         let leases = Leases::new(Arc::new(Agreed { consensus: consensus.clone(), node_name }));
         let hub = Arc::new(Hub::default());
-        let own = Own { node_name: identity.name.clone(), database: Arc::clone(&database) };
+        let own = Own {
+            node_name: identity.name.clone(),
+            database: Arc::clone(&database),
+            retention_ms: u64::try_from(config.change.retention.as_millis()).unwrap_or(u64::MAX),
+        };
         let context = Context::new(
             own,
             consensus.clone(),
@@ -226,7 +230,7 @@ impl Parts {
         let server = tokio::spawn(server::serve(Arc::new(context), listener, call_timeout));
         let reconciler = reconciler(&identity, database, &around, &consensus);
         let reconciler = tokio::spawn(reconciler.run(stop_work.clone()));
-        let others = background(&identity, &addresses, &consensus, leases, hub);
+        let others = background(&identity, &addresses, &around, leases, hub);
         Agent {
             identity,
             addresses,
@@ -269,15 +273,16 @@ fn reconciler(
 fn background(
     identity: &Identity,
     addresses: &Addresses,
-    consensus: &Consensus,
+    around: &Arc<Surroundings>,
     leases: Leases,
     hub: Arc<Hub>,
 ) -> Vec<JoinHandle<()>> {
     let (node, addresses) = (NodeId(identity.node_id), addresses.clone());
-    let (for_hub, for_addresses) = (consensus.clone(), consensus.clone());
+    let (for_hub, for_addresses) = (around.consensus.clone(), around.consensus.clone());
     vec![
         tokio::spawn(async move { leases.keep().await }),
         tokio::spawn(async move { hub.run(&for_hub).await }),
         tokio::spawn(async move { duties::announce_addresses(&for_addresses, node, &addresses).await }),
+        tokio::spawn(waking::wake(Arc::clone(around))),
     ]
 }

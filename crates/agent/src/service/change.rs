@@ -6,6 +6,7 @@ use crate::view;
 use lockstep_core::change::Spec;
 use lockstep_core::{Command, LogIndex, Refusal, Reply, State, Version};
 use lockstep_proto::v1::change_service_server::ChangeService;
+use lockstep_proto::view::Unchanged;
 use lockstep_proto::{convert, status, v1};
 use std::sync::Arc;
 use tonic::{Request, Response, Status};
@@ -16,16 +17,22 @@ pub(super) struct Changes {
 }
 
 impl Changes {
-    /// Proposes a command in the name of whoever sent the request; returns the log index at which it took effect.
+    /// Proposes a command in the name of whoever sent the request; returns the log index at which it took effect, and how it is if
+    /// nothing was to do.
     async fn order<Message>(
         &self,
         request: Request<Message>,
         command: impl FnOnce(Message) -> (String, Command),
-    ) -> Result<u64, Status> {
+    ) -> Result<(u64, Option<v1::Unchanged>), Status> {
         let _permit = self.context.admit_call()?;
         let actor = caller::actor(&request, &self.context.security)?;
         let (request_id, command) = command(request.into_inner());
-        Ok(self.context.propose(request_id, actor, command).await?.index.0)
+        let committed = self.context.propose(request_id, actor, command).await?;
+        let unchanged = match committed.result {
+            Ok(Reply::Unchanged { state, since }) => Some(Unchanged { state, since }.into()),
+            _ => None,
+        };
+        Ok((committed.index.0, unchanged))
     }
 }
 
@@ -42,7 +49,9 @@ impl ChangeService for Changes {
         let _permit = self.context.admit_call()?;
         let actor = caller::actor(&request, &self.context.security)?;
         let v1::SubmitChangeRequest { request_id, spec } = request.into_inner();
-        let spec: Spec = convert::required("spec", spec).map_err(|error| status::invalid(&error))?;
+        let mut spec: Spec = convert::required("spec", spec).map_err(|error| status::invalid(&error))?;
+        // What the log says must not depend on how the agents that read it are configured.
+        spec.retention_ms.get_or_insert(self.context.own.retention_ms);
         let committed = self.context.propose(request_id, actor, Command::SubmitChange { spec }).await?;
         match committed.result {
             Ok(Reply::Submitted { change }) => {
@@ -102,9 +111,11 @@ impl ChangeService for Changes {
         &self,
         request: Request<v1::ApproveChangeRequest>,
     ) -> Result<Response<v1::ApproveChangeResponse>, Status> {
-        let command = |m: v1::ApproveChangeRequest| (m.request_id, Command::ApproveStep { change: m.name });
-        let revision = self.order(request, command).await?;
-        Ok(Response::new(v1::ApproveChangeResponse { revision }))
+        let command = |m: v1::ApproveChangeRequest| {
+            (m.request_id, Command::ApproveStep { change: m.name, now: m.now_reason })
+        };
+        let (revision, unchanged) = self.order(request, command).await?;
+        Ok(Response::new(v1::ApproveChangeResponse { revision, unchanged }))
     }
 
     async fn hold_change(
@@ -114,8 +125,8 @@ impl ChangeService for Changes {
         let command = |m: v1::HoldChangeRequest| {
             (m.request_id, Command::HoldChange { change: m.name, hold: m.hold, reason: m.reason })
         };
-        let revision = self.order(request, command).await?;
-        Ok(Response::new(v1::HoldChangeResponse { revision }))
+        let (revision, unchanged) = self.order(request, command).await?;
+        Ok(Response::new(v1::HoldChangeResponse { revision, unchanged }))
     }
 
     async fn release_change(
@@ -124,8 +135,8 @@ impl ChangeService for Changes {
     ) -> Result<Response<v1::ReleaseChangeResponse>, Status> {
         let command =
             |m: v1::ReleaseChangeRequest| (m.request_id, Command::ReleaseChange { change: m.name, hold: m.hold });
-        let revision = self.order(request, command).await?;
-        Ok(Response::new(v1::ReleaseChangeResponse { revision }))
+        let (revision, unchanged) = self.order(request, command).await?;
+        Ok(Response::new(v1::ReleaseChangeResponse { revision, unchanged }))
     }
 
     async fn cancel_change(
@@ -135,8 +146,8 @@ impl ChangeService for Changes {
         let command = |m: v1::CancelChangeRequest| {
             (m.request_id, Command::CancelChange { change: m.name, reason: m.reason })
         };
-        let revision = self.order(request, command).await?;
-        Ok(Response::new(v1::CancelChangeResponse { revision }))
+        let (revision, unchanged) = self.order(request, command).await?;
+        Ok(Response::new(v1::CancelChangeResponse { revision, unchanged }))
     }
 
     async fn rollback_change(
@@ -146,8 +157,17 @@ impl ChangeService for Changes {
         let command = |m: v1::RollbackChangeRequest| {
             (m.request_id, Command::RollbackChange { change: m.name, reason: m.reason })
         };
-        let revision = self.order(request, command).await?;
-        Ok(Response::new(v1::RollbackChangeResponse { revision }))
+        let (revision, unchanged) = self.order(request, command).await?;
+        Ok(Response::new(v1::RollbackChangeResponse { revision, unchanged }))
+    }
+
+    async fn retry_change(
+        &self,
+        request: Request<v1::RetryChangeRequest>,
+    ) -> Result<Response<v1::RetryChangeResponse>, Status> {
+        let command = |m: v1::RetryChangeRequest| (m.request_id, Command::RetryChange { change: m.name });
+        let (revision, unchanged) = self.order(request, command).await?;
+        Ok(Response::new(v1::RetryChangeResponse { revision, unchanged }))
     }
 
     async fn list_versions(

@@ -36,6 +36,8 @@ use tonic::Status;
 pub(crate) struct Own {
     pub(crate) node_name: String,
     pub(crate) database: Arc<dyn Database>,
+    /// How long a change that does not say keeps the old form, in milliseconds.
+    pub(crate) retention_ms: u64,
 }
 
 /// What all services work with.

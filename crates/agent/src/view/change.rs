@@ -1,7 +1,7 @@
 //! A change with everything that is known of it.
 
 use super::Surroundings;
-use super::gate::gate;
+use super::gate::gate_of;
 use super::progress::progress;
 use lockstep_core::change::{Change, Status};
 use lockstep_core::in_flight::{InFlight, Stage};
@@ -15,7 +15,7 @@ pub(crate) fn change(state: &State, name: &str, around: &Surroundings) -> Option
     let in_flight = state.in_flight().filter(|flight| flight.change == change.id).cloned();
     Some(view::Change {
         status: status(state, change),
-        gate: gate(state, around).filter(|gate| gate.gate.change == change.id),
+        gate: gate_of(state, change.id, around),
         progress: in_flight.as_ref().map(|flight| progress_of(state, flight, around)).unwrap_or_default(),
         node_names: node_names(state),
         session_titles: in_flight.as_ref().map(|flight| titles(state, flight)).unwrap_or_default(),

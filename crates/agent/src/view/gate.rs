@@ -5,21 +5,31 @@ use super::Surroundings;
 use super::member::{SILENT_AFTER, silence};
 use super::progress::{progress, sentence};
 use crate::soft::Heard;
-use lockstep_core::holdout::{Holdout, Subject};
-use lockstep_core::{NodeId, SessionId, State};
+use lockstep_core::holdout::{self, Holdout, Subject};
+use lockstep_core::{ChangeId, NodeId, SessionId, State};
 use lockstep_proto::view::Gate;
+use std::time::Duration;
 
 /// What the cluster waits for; `None` when nothing waits.
 pub(crate) fn gate(state: &State, around: &Surroundings) -> Option<Gate> {
-    let mut gate = state.gate()?;
+    Some(explain(state, state.gate()?, around))
+}
+
+/// What one change waits for; `None` when it is over.
+pub(crate) fn gate_of(state: &State, change: ChangeId, around: &Surroundings) -> Option<Gate> {
+    Some(explain(state, state.gate_of(change)?, around))
+}
+
+fn explain(state: &State, mut gate: holdout::Gate, around: &Surroundings) -> Gate {
     for holdout in &mut gate.holdouts {
         match holdout.subject {
             Subject::Node(node) => explain_node(holdout, node, around),
             Subject::Session(session) => explain_session(holdout, session, around),
-            Subject::Operator(_) | Subject::Cluster => {}
+            Subject::Time(_) => explain_time(holdout, state, around),
+            Subject::Operator(_) | Subject::Change(_) | Subject::Cluster => {}
         }
     }
-    Some(Gate::at(gate, around.now))
+    Gate::at(gate, around.now)
 }
 
 fn explain_node(holdout: &mut Holdout, node: NodeId, around: &Surroundings) {
@@ -55,6 +65,11 @@ fn explain_session(holdout: &mut Holdout, session: SessionId, around: &Surroundi
         let fact = format!("its lease lasts for {} more unless it is renewed", super::spoken(remaining));
         add(&mut holdout.reason, &fact);
     }
+}
+
+fn explain_time(holdout: &mut Holdout, state: &State, around: &Surroundings) {
+    let left_ms = state.due_at().map_or(0, |due| due.since_ms(around.now));
+    add(&mut holdout.reason, &format!("{} to go", super::spoken(Duration::from_millis(left_ms))));
 }
 
 fn add(reason: &mut String, fact: &str) {

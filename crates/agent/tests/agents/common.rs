@@ -124,6 +124,7 @@ pub(crate) fn table_change(name: &str) -> v1::ChangeSpec {
             ..v1::Step::default()
         }],
         block_deadline_ms: None,
+        retention_ms: None,
         source: None,
     }
 }

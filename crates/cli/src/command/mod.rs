@@ -6,6 +6,7 @@ pub(crate) mod cluster;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod node;
+mod ordered;
 pub(crate) mod session;
 mod settings;
 pub(crate) mod version;

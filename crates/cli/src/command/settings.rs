@@ -45,6 +45,12 @@ const SETTINGS: &[Setting] = &[
     ),
     ("cluster.id", "cluster-id", false, "The cluster that the data directory must belong to"),
     ("cluster.node_id", "cluster-node-id", false, "The node that the data directory must belong to"),
+    (
+        "change.retention",
+        "change-retention",
+        false,
+        "How long changes keep the old form after clients have left it",
+    ),
     ("raft.voters_target", "raft-voters-target", false, "How many voters there are to be"),
     ("raft.heartbeat_interval", "raft-heartbeat-interval", false, "How often the leader is heard"),
     ("raft.election_timeout_min", "raft-election-timeout-min", false, "How long silence is borne, at least"),

@@ -55,6 +55,11 @@ impl Agent {
             ("data_dir".to_owned(), text(data)),
             ("cluster".to_owned(), cluster.into()),
             ("database".to_owned(), table([("engine", engine.name().to_owned()), ("dsn", dsn.to_owned())])),
+            // Nobody watches a demo for a day.
+            (
+                "change".to_owned(),
+                toml::Table::from_iter([("retention".to_owned(), text("0s".to_owned()))]).into(),
+            ),
             (
                 "listen".to_owned(),
                 table([("client", client_address.to_string()), ("peer", peer_address.to_string())]),

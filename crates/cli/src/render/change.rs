@@ -46,6 +46,10 @@ fn summary(view: &Change, look: Look, now: Timestamp) -> String {
     if let Some(source) = &change.source {
         lines.push(("made of", format!("{}, SHA-256 {}", source.file, source.sha256)));
     }
+    if change.retention_ms > 0 && change.steps.iter().any(StepRecord::is_contract) {
+        let kept = format!("for {} after clients have left it", time::duration(change.retention_ms));
+        lines.push(("old form kept", kept));
+    }
     for (name, hold) in &change.holds {
         lines.push((
             "paused",
@@ -64,9 +68,10 @@ fn steps(view: &Change, look: Look) -> String {
     let mut table = look.table(&["#", "PHASE", "STEP", "VERSION", "STATE", "WHAT RUNS", "COST"]);
     for (index, record) in view.change.steps.iter().enumerate() {
         let (tone, state) = step::status(record, stage);
-        let title = match record.rollback_of {
-            Some(undone) => format!("{} (undoes step {})", record.step.name, undone + 1),
-            None => record.step.name.clone(),
+        let title = match (record.rollback_of, record.retry_of) {
+            (Some(undone), _) => format!("{} (undoes step {})", record.step.name, undone + 1),
+            (None, Some(failed)) => format!("{} (step {} again)", record.step.name, failed + 1),
+            (None, None) => record.step.name.clone(),
         };
         table.add_row([
             cell(Tone::Faint, index + 1),
@@ -117,6 +122,11 @@ pub(crate) fn changes(changes: &[ChangeSummary], look: Look, now: Timestamp) -> 
         ]);
     }
     finish(table)
+}
+
+/// How a change is, and since when: the answer to an order that changed nothing.
+pub(crate) fn standing(state: &str, since: Option<Timestamp>, now: Timestamp) -> String {
+    since.map_or_else(|| state.to_owned(), |since| format!("{state} ({} ago)", time::age(since, now)))
 }
 
 fn words(status: Status, is_held: bool) -> String {

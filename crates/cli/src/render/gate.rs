@@ -64,6 +64,8 @@ pub(crate) fn who(holdout: &Holdout) -> String {
         Subject::Node(_) => format!("node {name}"),
         Subject::Session(id) => format!("session {id} ({name})"),
         Subject::Operator(_) => "an operator".to_owned(),
+        Subject::Change(_) => format!("change {name}"),
+        Subject::Time(_) => "retention time".to_owned(),
         Subject::Cluster => "the cluster".to_owned(),
     }
 }

@@ -18,7 +18,7 @@ mod version;
 mod why;
 
 pub(crate) use audit::audit;
-pub(crate) use change::{change, changes};
+pub(crate) use change::{change, changes, standing};
 pub(crate) use gate::who;
 pub(crate) use look::{Look, Tone};
 pub(crate) use node::node;

@@ -113,6 +113,14 @@ fn remarks(plan: &Plan, look: Look) -> Vec<String> {
     if !plan.approvals.is_empty() {
         remarks.push(format!("waits for an operator's approval before: {}", plan.approvals.join(", ")));
     }
+    if plan.planned.change.keeps_old_form() {
+        let kept = plan.planned.change.retention_ms.map_or_else(
+            || "as long as the cluster is configured (change.retention)".to_owned(),
+            |retention_ms| format!("for {}", time::duration(retention_ms)),
+        );
+        remarks
+            .push(format!("once clients have left the old form, it is kept {kept}; --retention says otherwise"));
+    }
     if !plan.irreversible.is_empty() {
         remarks.push(
             look.paint(Tone::Bad, &format!("nothing can undo, once begun: {}", plan.irreversible.join(", "))),

@@ -1,6 +1,6 @@
 //! Calls of ChangeService.
 
-use super::{Client, PageRequest, Submitted, changes, read, read_page, send};
+use super::{Client, Ordered, PageRequest, Submitted, changes, read, read_page, send};
 use crate::watch::Watch;
 use crate::{Error, view};
 use lockstep_core::change::Spec;
@@ -59,66 +59,96 @@ impl Client {
         })
     }
 
-    /// Consents to the next step of a change; returns the log index at which that took effect.
+    /// Consents to the next step of a change.
     ///
     /// # Errors
     ///
-    /// [`crate::Kind::Denied`] without the operator role, [`crate::Kind::NotNow`] when no step waits for approval.
-    pub async fn approve(&self, name: &str) -> Result<LogIndex, Error> {
-        let request_id = self.next_request_id();
-        let call = self.writing("approve change", &request_id);
-        let message = v1::ApproveChangeRequest { request_id, name: name.to_owned() };
-        Ok(LogIndex(self.call(call, message, send!(changes, approve_change)).await?.message.revision))
+    /// [`crate::Kind::Denied`] without the operator role, [`crate::Kind::NotNow`] when the change was reverted or cancelled.
+    pub async fn approve(&self, name: &str) -> Result<Ordered, Error> {
+        self.approve_for(name, None).await
     }
 
-    /// Pauses a change under the name of a hold; reverting goes on. Returns the log index at which that took effect.
+    /// Consents to the next step of a change, also before the old form has been kept for as long as the change says.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::approve`]; [`crate::Kind::Invalid`] without a reason.
+    pub async fn approve_now(&self, name: &str, reason: &str) -> Result<Ordered, Error> {
+        self.approve_for(name, Some(reason.to_owned())).await
+    }
+
+    async fn approve_for(&self, name: &str, now_reason: Option<String>) -> Result<Ordered, Error> {
+        let request_id = self.next_request_id();
+        let call = self.writing("approve change", &request_id);
+        let message = v1::ApproveChangeRequest { request_id, name: name.to_owned(), now_reason };
+        let answer = self.call(call, message, send!(changes, approve_change)).await?.message;
+        Ok(ordered(answer.revision, answer.unchanged))
+    }
+
+    /// Pauses a change under the name of a hold; reverting goes on.
     ///
     /// # Errors
     ///
     /// [`crate::Kind::Denied`] without the operator role, [`crate::Kind::Invalid`] without a reason.
-    pub async fn hold(&self, name: &str, hold: &str, reason: &str) -> Result<LogIndex, Error> {
+    pub async fn hold(&self, name: &str, hold: &str, reason: &str) -> Result<Ordered, Error> {
         let request_id = self.next_request_id();
         let call = self.writing("hold change", &request_id);
         let (name, hold, reason) = (name.to_owned(), hold.to_owned(), reason.to_owned());
         let message = v1::HoldChangeRequest { request_id, name, hold, reason };
-        Ok(LogIndex(self.call(call, message, send!(changes, hold_change)).await?.message.revision))
+        let answer = self.call(call, message, send!(changes, hold_change)).await?.message;
+        Ok(ordered(answer.revision, answer.unchanged))
     }
 
-    /// Lets a held change go on; returns the log index at which that took effect.
+    /// Lets a held change go on.
     ///
     /// # Errors
     ///
-    /// [`crate::Kind::Denied`] without the operator role, [`crate::Kind::NotNow`] when there is no such hold.
-    pub async fn release(&self, name: &str, hold: &str) -> Result<LogIndex, Error> {
+    /// [`crate::Kind::Denied`] without the operator role, [`crate::Kind::NotFound`] when there is no such change.
+    pub async fn release(&self, name: &str, hold: &str) -> Result<Ordered, Error> {
         let request_id = self.next_request_id();
         let call = self.writing("release change", &request_id);
         let message = v1::ReleaseChangeRequest { request_id, name: name.to_owned(), hold: hold.to_owned() };
-        Ok(LogIndex(self.call(call, message, send!(changes, release_change)).await?.message.revision))
+        let answer = self.call(call, message, send!(changes, release_change)).await?.message;
+        Ok(ordered(answer.revision, answer.unchanged))
     }
 
-    /// Stops a change: the step in flight is reverted, later ones never start, settled ones stay. Returns the log index at which
-    /// that took effect.
+    /// Stops a change: the step in flight is reverted, later ones never start, settled ones stay.
     ///
     /// # Errors
     ///
-    /// [`crate::Kind::Denied`] without the operator role, [`crate::Kind::NotNow`] when the change is final.
-    pub async fn cancel(&self, name: &str, reason: &str) -> Result<LogIndex, Error> {
+    /// [`crate::Kind::Denied`] without the operator role, [`crate::Kind::NotNow`] when the change has settled.
+    pub async fn cancel(&self, name: &str, reason: &str) -> Result<Ordered, Error> {
         let request_id = self.next_request_id();
         let call = self.writing("cancel change", &request_id);
         let message = v1::CancelChangeRequest { request_id, name: name.to_owned(), reason: reason.to_owned() };
-        Ok(LogIndex(self.call(call, message, send!(changes, cancel_change)).await?.message.revision))
+        let answer = self.call(call, message, send!(changes, cancel_change)).await?.message;
+        Ok(ordered(answer.revision, answer.unchanged))
     }
 
-    /// Has the settled steps of a finished change undone. Returns the log index at which that took effect.
+    /// Has the settled steps of a finished change undone.
     ///
     /// # Errors
     ///
     /// [`crate::Kind::Denied`] without the operator role, [`crate::Kind::NotNow`] when it cannot be rolled back.
-    pub async fn rollback(&self, name: &str, reason: &str) -> Result<LogIndex, Error> {
+    pub async fn rollback(&self, name: &str, reason: &str) -> Result<Ordered, Error> {
         let request_id = self.next_request_id();
         let call = self.writing("roll back change", &request_id);
         let message = v1::RollbackChangeRequest { request_id, name: name.to_owned(), reason: reason.to_owned() };
-        Ok(LogIndex(self.call(call, message, send!(changes, rollback_change)).await?.message.revision))
+        let answer = self.call(call, message, send!(changes, rollback_change)).await?.message;
+        Ok(ordered(answer.revision, answer.unchanged))
+    }
+
+    /// Has what came to nothing tried again: at once if it is in flight, as versions of their own if it is over.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Kind::Denied`] without the operator role, [`crate::Kind::NotNow`] when other changes were built on top of it.
+    pub async fn retry(&self, name: &str) -> Result<Ordered, Error> {
+        let request_id = self.next_request_id();
+        let call = self.writing("retry change", &request_id);
+        let message = v1::RetryChangeRequest { request_id, name: name.to_owned() };
+        let answer = self.call(call, message, send!(changes, retry_change)).await?.message;
+        Ok(ordered(answer.revision, answer.unchanged))
     }
 
     /// A page of the version log, newest first.
@@ -144,4 +174,8 @@ impl Client {
         let answer = self.call(self.reading(OPERATION), message, send!(changes, get_version)).await?.message;
         read(OPERATION, "version", answer.version)
     }
+}
+
+fn ordered(revision: u64, unchanged: Option<v1::Unchanged>) -> Ordered {
+    Ordered { revision: LogIndex(revision), unchanged: unchanged.map(Into::into) }
 }

@@ -51,6 +51,15 @@ pub struct Submitted {
     pub revision: LogIndex,
 }
 
+/// What came of an operator's order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ordered {
+    /// Log index at which it took effect.
+    pub revision: LogIndex,
+    /// Set: nothing was to do, because it is so already.
+    pub unchanged: Option<crate::view::Unchanged>,
+}
+
 /// A secret with which an agent may join.
 #[derive(Clone, PartialEq, Eq)]
 pub struct IssuedJoinToken {

@@ -55,7 +55,7 @@ impl ChangeService for Fake {
         request: Request<v1::ApproveChangeRequest>,
     ) -> Answer<v1::ApproveChangeResponse> {
         self.enter("approve_change", &request, &request.get_ref().request_id, 0).await?;
-        Ok(Response::new(v1::ApproveChangeResponse { revision: 9 }))
+        Ok(Response::new(v1::ApproveChangeResponse { revision: 9, unchanged: None }))
     }
 
     unused! {
@@ -65,6 +65,7 @@ impl ChangeService for Fake {
         release_change: ReleaseChangeRequest => ReleaseChangeResponse,
         cancel_change: CancelChangeRequest => CancelChangeResponse,
         rollback_change: RollbackChangeRequest => RollbackChangeResponse,
+        retry_change: RetryChangeRequest => RetryChangeResponse,
         list_versions: ListVersionsRequest => ListVersionsResponse,
         get_version: GetVersionRequest => GetVersionResponse,
     }

@@ -2,8 +2,11 @@
 
 mod change;
 mod cluster;
+mod hold;
 mod node;
 mod report;
+mod retention;
+mod retry;
 mod rollback;
 mod session;
 
@@ -18,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 /// The newest command format that this program can apply. Grows when a command is added or changes its meaning.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// A command with what the proposing leader added. A field that this program does not know is an error: to overlook it would
 /// let the state of this agent go apart from that of newer ones.
@@ -172,6 +175,9 @@ pub enum Command {
     ApproveStep {
         /// Name of the change.
         change: String,
+        /// Set: why it is to run before the old form has been kept for as long as the change says.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        now: Option<String>,
     },
     /// An operator pauses a change.
     HoldChange {
@@ -203,6 +209,13 @@ pub enum Command {
         /// Why.
         reason: String,
     },
+    /// An operator has what came to nothing tried again: at once if it is in flight, as versions of their own if it is over.
+    RetryChange {
+        /// Name of the change.
+        change: String,
+    },
+    /// A time has come that the state waits for: its stamp says so, and the command is void when it does not.
+    Wake {},
     /// A client asks for a lease; the session's id is the log index.
     OpenSession {
         /// The application.
@@ -250,6 +263,13 @@ pub enum Command {
 pub enum Reply {
     /// Done; nothing to tell.
     Done,
+    /// Nothing to do: it is so already.
+    Unchanged {
+        /// How it is, and by whom if somebody made it so.
+        state: String,
+        /// Since when, if that is known.
+        since: Option<Timestamp>,
+    },
     /// A node joined.
     Joined {
         /// Its id.
@@ -269,6 +289,12 @@ pub enum Reply {
         /// The version that the client uses from now on.
         version: Version,
     },
+}
+
+impl Reply {
+    pub(crate) fn unchanged(state: impl Into<String>, since: Option<Timestamp>) -> Self {
+        Self::Unchanged { state: state.into(), since }
+    }
 }
 
 impl Command {
@@ -320,11 +346,13 @@ impl Command {
                 report::revert_failed(state, context, *node, *version, message)
             }
             Self::SubmitChange { spec } => change::submit(state, context, spec),
-            Self::ApproveStep { change } => change::approve(state, context, change),
-            Self::HoldChange { change, hold, reason } => change::hold(state, context, change, hold, reason),
-            Self::ReleaseChange { change, hold } => change::release(state, context, change, hold),
+            Self::ApproveStep { change, now } => change::approve(state, context, change, now.as_deref()),
+            Self::HoldChange { change, hold, reason } => hold::place(state, context, change, hold, reason),
+            Self::ReleaseChange { change, hold } => hold::release(state, context, change, hold),
             Self::CancelChange { change, reason } => change::cancel(state, context, change, reason),
             Self::RollbackChange { change, reason } => rollback::rollback(state, context, change, reason),
+            Self::RetryChange { change } => retry::retry(state, context, change),
+            Self::Wake {} => retention::wake(state, context),
             Self::OpenSession { app, instance, compatibility, ttl_ms } => {
                 session::open(state, context, app, instance, compatibility, *ttl_ms)
             }

@@ -2,7 +2,7 @@
 
 use super::Reply;
 use super::change::stop;
-use crate::change::{StepRecord, StepStatus};
+use crate::change::{Status, StepRecord, StepStatus};
 use crate::event::Event;
 use crate::ids::{ChangeId, Version};
 use crate::refusal::Refusal;
@@ -19,6 +19,9 @@ pub(super) fn rollback(
     context.require_operator(&action)?;
     require_reason(reason, &action)?;
     let id = state.change_id(name)?;
+    if let Some(done) = undone_already(state, id) {
+        return Ok(done);
+    }
     let undoing = reverting_steps(state, id, name)?;
     stop(state, context, id, reason)?;
     state.change_mut(id).steps.extend(undoing);
@@ -27,18 +30,33 @@ pub(super) fn rollback(
     Ok(Reply::Done)
 }
 
-fn reverting_steps(state: &State, id: ChangeId, name: &str) -> Result<Vec<StepRecord>, Refusal> {
+/// What is so when the wish is fulfilled: nothing of the change is in effect, or soon will be.
+fn undone_already(state: &State, id: ChangeId) -> Option<Reply> {
+    let change = &state.changes[&id];
+    if change.steps.iter().any(|record| record.is_rollback() && record.is_unfinished()) {
+        return Some(Reply::unchanged("it is being rolled back", None));
+    }
+    if change.planned().any(|index| change.settled_version(index).is_some()) {
+        return None;
+    }
+    let since = state.ended_at(change);
+    if change.status(false) == Status::RolledBack {
+        return Some(Reply::unchanged("it was rolled back", since));
+    }
+    let over = state.how_it_failed(change)?;
+    Some(Reply::unchanged(format!("{over}; nothing of it is in effect"), since))
+}
+
+pub(super) fn reverting_steps(state: &State, id: ChangeId, name: &str) -> Result<Vec<StepRecord>, Refusal> {
     let refuse = |reason: String| Refusal::RollbackRefused { change: name.to_owned(), reason };
     let change = &state.changes[&id];
     let settled: Vec<(usize, Version)> = (0..change.steps.len())
         .filter(|index| !change.steps[*index].is_rollback())
         .filter_map(|index| Some((index, change.settled_version(index)?)))
         .collect();
-    if change.steps.iter().any(|record| record.is_rollback() && record.is_unfinished()) {
-        return Err(refuse("it is being rolled back already".to_owned()));
-    }
     let Some((_, oldest)) = settled.first().copied() else {
-        return Err(refuse("none of its steps has settled".to_owned()));
+        let how = format!("none of its steps has settled; lockstep change cancel {name} --reason ... stops it");
+        return Err(refuse(how));
     };
     if let Some(other) = change_built_on(state, id, oldest) {
         return Err(refuse(format!("change {other} is built on top of it; cancel or roll back that one first")));
@@ -55,7 +73,7 @@ fn reverting_steps(state: &State, id: ChangeId, name: &str) -> Result<Vec<StepRe
 }
 
 /// The name of another change that has a version in effect after `oldest`.
-fn change_built_on(state: &State, id: ChangeId, oldest: Version) -> Option<String> {
+pub(super) fn change_built_on(state: &State, id: ChangeId, oldest: Version) -> Option<String> {
     state
         .log
         .iter()

@@ -17,7 +17,7 @@ fn a_step_waits_for_approval_when_its_turn_comes() {
         as agent: approve users       | no: agent may not approve a step of change users: its role does not allow that (operators decide, agents report)
         approve users                 | ok; v2 -> preparing
         audit                         | operator: approve step contract of change users [] overrode []
-        approve users                 | no: cannot approve a step of `users`: none of its steps waits for approval
+        approve users                 | as it was: step contract was approved by operator
         status users                  | running: expand settled v1, contract in_flight v2
         pass v2                       | ok; v2 -> settling; clients are told v2; v2 -> settled
         "#,
@@ -34,7 +34,7 @@ fn approval_may_come_before_its_turn() {
         pass v1                       | ok; v1 -> settling; clients are told v1; v1 -> settled; v2 -> preparing
         pass v2                       | ok; v2 -> settling; clients are told v2; v2 -> settled
         status users                  | settled: expand settled v1, contract settled v2
-        approve users                 | no: cannot approve a step of `users`: none of its steps waits for approval
+        approve users                 | as it was: step contract was approved by operator
         approve nothing               | no: there is no change named `nothing`; `lockstep change list` shows those there are
         "#,
     );
@@ -97,11 +97,11 @@ fn every_hold_counts_and_a_hold_is_placed_once() {
         submit users expand      | ok; v1 -> preparing
         pause users hold night   | ok
         pause users hold review  | ok
-        pause users hold night   | ok
+        pause users hold night   | as it was: it was paused by operator (night): because
         ready shard-1 v1         | ok
         resume users hold night  | ok
         why                      | users/expand preparing: users: paused by operator (review): because
-        resume users hold night  | ok
+        resume users hold night  | as it was: it has no hold named night, but is paused by operator (review: lockstep change resume users --hold review): because
         resume users hold review | ok; v1 -> executing
         "#,
     );

@@ -12,7 +12,7 @@ fn a_queued_change_is_cancelled_at_once() {
         cancel orders                 | ok
         audit                         | operator: cancel change orders [because] overrode []
         status orders                 | cancelled: expand cancelled, backfill cancelled
-        cancel orders                 | no: cannot cancel change `orders`: nothing of it is left to do
+        cancel orders                 | as it was: it was cancelled
         as client: cancel users       | no: client may not cancel change users: its role does not allow that (operators decide, agents report)
         cancel users no-reason        | no: to cancel change users, give a reason: it goes into the audit trail
         cancel nothing                | no: there is no change named `nothing`; `lockstep change list` shows those there are
@@ -46,7 +46,7 @@ fn while_executing_every_node_reverts_also_one_that_did_not_execute() {
         all ready v1                                            | ok; v1 -> executing
         executed shard-1 v1                                     | ok
         cancel users                                            | ok; v1 -> reverting
-        cancel users                                            | no: cannot cancel change `users`: it is being reverted already
+        cancel users                                            | as it was: it is being reverted: cancelled by operator: because
         status users                                            | reverting: expand in_flight v1, backfill cancelled
         why                                                     | users/expand reverting: shard-1: has not reverted yet; shard-2: has not reverted yet
         # Its report was under way when the step was cancelled.
@@ -135,8 +135,8 @@ fn a_failure_of_a_step_without_revert_waits_and_is_named() {
         failed shard-2 v1      | ok
         why                    | users/contract executing: shard-2: cannot execute, goes on trying: disk full
         remedies               | users/contract executing: shard-2: mend what it names; this step has no revert
-        cancel users           | no: cannot cancel change `users`: its step in flight has no revert; it will settle
-        rollback users         | no: change `users` cannot be rolled back: none of its steps has settled
+        cancel users           | no: cannot cancel change `users`: its step in flight has no revert and will settle; lockstep change pause users --reason ... stops it after that
+        rollback users         | no: change `users` cannot be rolled back: none of its steps has settled; lockstep change cancel users --reason ... stops it
         executed shard-2 v1    | ok; v1 -> settling; clients are told v1; v1 -> settled
         status users           | settled: contract settled v1
         "#,

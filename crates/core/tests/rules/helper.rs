@@ -13,7 +13,8 @@ pub(crate) fn answer(state: &State, holdout: &Holdout) -> Option<(Role, Command)
         Subject::Node(id) => Some((Role::Agent, of_node(state, id)?)),
         Subject::Session(id) => of_session(state, id),
         Subject::Operator(id) => Some((Role::Operator, of_operator(state, id))),
-        Subject::Cluster => None,
+        Subject::Time(_) => Some((Role::Agent, Command::Wake {})),
+        Subject::Change(_) | Subject::Cluster => None,
     }
 }
 
@@ -54,6 +55,6 @@ fn of_operator(state: &State, id: ChangeId) -> Command {
     let change = state.changes()[&id].name.clone();
     match state.changes()[&id].holds.keys().next() {
         Some(hold) => Command::ReleaseChange { change, hold: hold.clone() },
-        None => Command::ApproveStep { change },
+        None => Command::ApproveStep { change, now: None },
     }
 }

@@ -104,7 +104,8 @@ impl Numbers<'_> {
             232..=236 => self.order(1),
             237..=240 => self.order(2),
             241..=244 => self.order(3),
-            245..=249 => self.order(4),
+            245..=247 => self.order(4),
+            248..=249 => self.order(5),
             250 => (Role::Agent, Command::MoveNode { node: self.node(), addresses: make::addresses("new") }),
             251..=253 => self.token(),
             _ => {
@@ -184,17 +185,20 @@ impl Numbers<'_> {
         let number = self.state.changes().len();
         let name = if self.first % 9 == 8 { "c0".to_owned() } else { format!("c{number}") };
         let steps = STEPS[self.second % STEPS.len()].iter().map(|step| make::step(step)).collect();
-        (Role::Client, Command::SubmitChange { spec: make::spec(&name, steps) })
+        let mut spec = make::spec(&name, steps);
+        spec.retention_ms = self.first.is_multiple_of(3).then_some(3_000);
+        (Role::Client, Command::SubmitChange { spec })
     }
 
     fn order(&self, which: usize) -> Asked {
         let (change, reason, hold) = (self.change(), self.reason(), ["a", "b"][self.second % 2].to_owned());
         let command = match which {
-            0 => Command::ApproveStep { change },
+            0 => Command::ApproveStep { change, now: self.second.is_multiple_of(3).then_some(reason) },
             1 => Command::RollbackChange { change, reason },
             2 => Command::HoldChange { change, hold, reason },
             3 => Command::ReleaseChange { change, hold },
-            _ => Command::CancelChange { change, reason },
+            4 => Command::CancelChange { change, reason },
+            _ => Command::RetryChange { change },
         };
         (Role::Operator, command)
     }

@@ -330,7 +330,7 @@ fn holdouts_are_passed_by_force_only(applying: &Applying<'_>) -> Result<(), Brok
                 let leaves = matches!(command, Command::CloseSession { .. } | Command::ExpireSession { .. });
                 (!after.sessions().contains_key(&id), leaves)
             }
-            Subject::Operator(_) | Subject::Cluster => (false, true),
+            Subject::Operator(_) | Subject::Change(_) | Subject::Time(_) | Subject::Cluster => (false, true),
         };
         if !is_gone || by_itself {
             continue;

@@ -48,6 +48,7 @@ pub(crate) fn spec(name: &str, steps: Vec<Step>) -> Spec {
         description: String::new(),
         steps,
         block_deadline_ms: Spec::BLOCK_DEADLINE_DEFAULT_MS,
+        retention_ms: None,
         source: None,
     }
 }

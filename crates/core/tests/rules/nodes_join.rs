@@ -29,7 +29,7 @@ fn a_node_that_does_not_fit_is_refused() {
         pass v1                       | ok; v1 -> settling; clients are told v1; v1 -> settled
         join shard-1                  | no: node `shard-1` may not join: node #1 has that name; choose another name, or join with `replace = true` if that node's data directory is lost for good
         join shard-2 engine postgres  | no: `shard-2` is for postgres, but this is a cluster of sqlite databases
-        join shard-2 format 0         | no: node `shard-2` may not join: its program applies command format 0 and the cluster writes 1; install the release that the other agents run
+        join shard-2 format 0         | no: node `shard-2` may not join: its program applies command format 0 and the cluster writes 2; install the release that the other agents run
         join shard-2 database shard-1 | no: node `shard-2` may not join: its database is already served by node shard-1; one database has one agent: give this one a database of its own, or remove that node first
         join shard-2 schema s9        | no: node `shard-2` may not join: at version 0 the cluster's schema is s0 and this database has s9; make its schema equal to that of the other nodes at that version, then start the agent again
         join shard-2 at v9            | no: node `shard-2` may not join: its database's ledger is at version 9, which is not in this cluster's version log; restore the database that belongs to this cluster, or point the agent at another one

@@ -82,7 +82,7 @@ impl Member {
             let Some((role, command)) = answer else {
                 return Err(self.fail(&format!("nobody can help: {gate:?}")));
             };
-            let at = self.state.clock();
+            let at = self.state.clock().max(self.state.due_at().unwrap_or_default());
             let applied = self.apply(Stamped { at, actor: make::actor(role), request: None, command })?;
             if let Err(refusal) = applied.result {
                 return Err(self.fail(&format!("help is refused: {refusal}")));
@@ -185,7 +185,7 @@ const TRACES: [&str; 38] = [
     "give a reason",
     "repeat with force",
     "cannot be rolled back",
-    "nothing of it is left to do",
+    "nothing of it is left to pause",
     "has no revert",
     "is built on top of it",
     "the node has reverted the step since",
@@ -195,5 +195,5 @@ const TRACES: [&str; 38] = [
     "is announced",
     "does not expire",
     "nobody would be left",
-    "none of its steps waits for approval",
+    "lockstep change retry",
 ];

@@ -24,7 +24,7 @@ fn settled_steps_are_undone_in_reverse_as_ordinary_versions() {
         pass v4                           | ok; v4 -> settled
         status users                      | rolled_back: expand rolled_back v1, switch_reads rolled_back v2, undo switch_reads settled v3, undo expand settled v4
         nodes                             | shard-1 v4, shard-2 v4
-        rollback users                    | no: change `users` cannot be rolled back: none of its steps has settled
+        rollback users                    | as it was: it was rolled back
         rollback nothing                  | no: there is no change named `nothing`; `lockstep change list` shows those there are
         "#,
     );
@@ -61,7 +61,7 @@ fn a_step_in_flight_is_reverted_first_and_the_rest_never_starts() {
         all ready v2                          | ok; v2 -> executing
         rollback users                        | ok; v2 -> reverting
         status users                          | reverting: expand settled v1, backfill in_flight v2, validate cancelled, undo expand queued
-        rollback users                        | no: change `users` cannot be rolled back: it is being rolled back already
+        rollback users                        | as it was: it is being rolled back
         all reverted v2                       | ok; v2 -> reverted; v3 -> preparing
         status users                          | running: expand settled v1, backfill reverted v2, validate cancelled, undo expand in_flight v3
         pass v3                               | ok; v3 -> settling; clients are told v3; v3 -> settled
@@ -94,7 +94,7 @@ fn what_has_no_revert_cannot_be_rolled_back() {
         pass v2                       | ok; v2 -> settling; clients are told v2; v2 -> settled
         rollback users                | no: change `users` cannot be rolled back: step contract has no revert
         submit orders expand          | ok; v3 -> preparing
-        rollback orders               | no: change `orders` cannot be rolled back: none of its steps has settled
+        rollback orders               | no: change `orders` cannot be rolled back: none of its steps has settled; lockstep change cancel orders --reason ... stops it
         "#,
     );
 }

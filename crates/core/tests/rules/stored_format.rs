@@ -49,7 +49,8 @@ fn reports() -> Vec<Command> {
 
 fn commands_of_the_cluster() -> Vec<Command> {
     let (node, reason) = (NodeId(1), "because".to_owned());
-    let candidate = make::candidate("shard-1");
+    let mut candidate = make::candidate("shard-1");
+    candidate.command_format = 1;
     let token_hash = "ab".to_owned();
     vec![
         Command::Bootstrap { cluster_id: "c1".to_owned(), node, candidate: candidate.clone() },
@@ -67,7 +68,7 @@ fn commands_of_changes() -> Vec<Command> {
     spec.steps[0].preconditions = vec![make::assertion()];
     vec![
         Command::SubmitChange { spec },
-        Command::ApproveStep { change: change() },
+        Command::ApproveStep { change: change(), now: None },
         Command::HoldChange { change: change(), hold: hold(), reason: reason() },
         Command::ReleaseChange { change: change(), hold: hold() },
         Command::CancelChange { change: change(), reason: reason() },
@@ -119,6 +120,22 @@ fn a_change_that_was_made_of_a_file_is_read_as_it_was_written() {
     let text = read("commands-2.json", &written);
     let read: Stamped = serde_json::from_str(&text).expect("the golden file is readable");
     assert_eq!(read, written);
+}
+
+#[test]
+fn what_operators_can_do_since_format_2_is_read_as_it_was_written() {
+    let mut spec = make::spec("users", vec![make::step("contract?")]);
+    spec.retention_ms = Some(72 * 3_600_000);
+    let change = || "users".to_owned();
+    let commands = vec![
+        Command::SubmitChange { spec },
+        Command::ApproveStep { change: change(), now: Some("because".to_owned()) },
+        Command::RetryChange { change: change() },
+        Command::Wake {},
+    ];
+    let text = read("commands-3.json", &commands);
+    let read: Vec<Command> = serde_json::from_str(&text).expect("the golden file is readable");
+    assert_eq!(read, commands);
 }
 
 /// A history that leaves something in every field of the state, in front of each stage.

@@ -6,7 +6,7 @@
 //! is one report of each active node. Every row takes one second; `wait 60` takes more.
 
 use crate::make;
-use lockstep_core::command::{Command, Role, Stamped};
+use lockstep_core::command::{Command, Reply, Role, Stamped};
 use lockstep_core::in_flight::{Preparation, Stage};
 use lockstep_core::node::{Fingerprint, Status};
 use lockstep_core::session::Compatibility;
@@ -130,7 +130,7 @@ impl World {
                 self.now += 1_000 * words.at(1).parse::<u64>().expect("seconds");
                 String::new()
             }
-            "why" | "remedies" | "ages" | "status" | "audit" | "phase" | "nodes" | "running" => {
+            "why" | "remedies" | "ages" | "status" | "audit" | "phase" | "nodes" | "running" | "hurried" => {
                 self.answer(&words)
             }
             _ => {
@@ -321,11 +321,16 @@ impl World {
     }
 
     fn command_of_change(&self, words: &Words<'_>) -> (Role, Command) {
-        let (change, reason) = (words.at(1).to_owned(), words.reason());
+        let (change, reason) = (words.words.get(1).copied().unwrap_or_default().to_owned(), words.reason());
         let hold = words.after("hold").unwrap_or("operator").to_owned();
         let command = match words.at(0) {
             "submit" => return (Role::Client, Command::SubmitChange { spec: spec(words) }),
-            "approve" => Command::ApproveStep { change },
+            "approve" => {
+                let now = words.flag("now").then_some(reason);
+                Command::ApproveStep { change, now }
+            }
+            "retry" => Command::RetryChange { change },
+            "wake" => return (Role::Agent, Command::Wake {}),
             "pause" => Command::HoldChange { change, hold, reason },
             "resume" => Command::ReleaseChange { change, hold },
             "cancel" => Command::CancelChange { change, reason },
@@ -366,6 +371,7 @@ impl World {
 
     fn outcome(&self, applied: &Applied) -> String {
         let first = match &applied.result {
+            Ok(Reply::Unchanged { state, .. }) => format!("as it was: {state}"),
             Ok(_) => "ok".to_owned(),
             Err(refusal) => format!("no: {refusal}"),
         };
@@ -400,6 +406,7 @@ impl World {
                 phase.map_or_else(|| "none".to_owned(), |phase| phase.name().to_owned())
             }
             "running" => self.running(),
+            "hurried" => self.state.in_flight().map_or_else(String::new, |flight| flight.hurried_at.to_string()),
             "audit" => self.state.audit().back().map_or_else(String::new, |record| {
                 let overridden = record.overridden.join(", ");
                 format!("{}: {} [{}] overrode [{overridden}]", record.actor, record.action, record.reason)
@@ -464,9 +471,10 @@ impl World {
     }
 }
 
-/// `submit NAME STEP... [engine E] [deadline SECONDS]`
+/// `submit NAME STEP... [engine E] [deadline SECONDS] [retention SECONDS]`
 fn spec(words: &Words<'_>) -> lockstep_core::change::Spec {
-    let is_step = |word: &&&str| !word.chars().all(char::is_numeric) && !["engine", "deadline"].contains(*word);
+    let is_step =
+        |word: &&&str| !word.chars().all(char::is_numeric) && !["engine", "deadline", "retention"].contains(*word);
     let is_engine = |word: &str| word == "postgres" || word == "sqlite";
     let steps = words.words[2..].iter().filter(is_step).filter(|word| !is_engine(word));
     let name = if words.at(1) == "unnamed" { "" } else { words.at(1) };
@@ -476,6 +484,9 @@ fn spec(words: &Words<'_>) -> lockstep_core::change::Spec {
     }
     if let Some(seconds) = words.after("deadline") {
         spec.block_deadline_ms = 1_000 * seconds.parse::<u64>().expect("seconds");
+    }
+    if let Some(seconds) = words.after("retention") {
+        spec.retention_ms = Some(1_000 * seconds.parse::<u64>().expect("seconds"));
     }
     spec
 }

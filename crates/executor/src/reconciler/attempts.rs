@@ -26,6 +26,12 @@ impl Attempts {
         self.first.elapsed() >= deadline
     }
 
+    /// The pauses are short again, and the deadline is as far away as at first.
+    pub(super) fn begin_again(&mut self, settings: &Settings) {
+        self.first = Instant::now();
+        self.pauses = pauses(settings);
+    }
+
     pub(super) fn pause(&mut self, settings: &Settings) -> Duration {
         self.pauses.next().unwrap_or(settings.retry_pause_max)
     }

@@ -27,6 +27,8 @@ pub(super) struct Running {
     pub(super) ledger: Option<LedgerView>,
     /// The same duty is not begun again before the moment.
     held: Option<(Duty, Instant)>,
+    /// The newest order of an operator to try at once, by log index.
+    hurried_at: LogIndex,
     /// Why the database could not be asked, and when to ask again.
     out_of_reach: Option<(String, Instant)>,
     pub(super) attempts: Option<Attempts>,
@@ -60,6 +62,7 @@ impl Running {
             is_claimed: false,
             ledger: None,
             held: None,
+            hurried_at: LogIndex::default(),
             out_of_reach: None,
             attempts: None,
             measured: None,
@@ -99,7 +102,20 @@ impl Running {
         }
     }
 
+    /// An operator does not want to wait for the next attempt: what is held back is begun at once.
+    fn hurry(&mut self) {
+        let ordered = self.look(|state| state.in_flight().map_or(LogIndex::default(), |flight| flight.hurried_at));
+        if std::mem::replace(&mut self.hurried_at, ordered) != ordered && ordered != LogIndex::default() {
+            self.held = None;
+            self.out_of_reach = None;
+            if let Some(attempts) = &mut self.attempts {
+                attempts.begin_again(&self.parts.settings);
+            }
+        }
+    }
+
     async fn turn(&mut self) -> Next {
+        self.hurry();
         if let Some(next) = self.still_out_of_reach().await {
             return next;
         }

@@ -240,6 +240,11 @@ impl Cluster {
         self.log.change(|state| commands::cancel(state, name));
     }
 
+    pub(crate) fn retry(&self, name: &str) {
+        let order = Command::RetryChange { change: name.to_owned() };
+        self.log.change(|state| commands::apply(state, order)).unwrap();
+    }
+
     pub(crate) fn look<T>(&self, look: impl FnOnce(&State) -> T) -> T {
         look(&self.log.state.lock().unwrap())
     }

@@ -70,6 +70,7 @@ pub(crate) fn submit(state: &mut State, name: &str, steps: Vec<Step>) {
         description: String::new(),
         steps,
         block_deadline_ms: Spec::BLOCK_DEADLINE_DEFAULT_MS,
+        retention_ms: Some(0),
         source: None,
     };
     apply(state, Command::SubmitChange { spec }).unwrap();

@@ -6,7 +6,7 @@ use crate::life::leave_a_trace;
 use lockstep_core::change::StepStatus;
 use lockstep_core::in_flight::{Preparation, RevertReason, Stage};
 use lockstep_core::step::{Assertion, Phase};
-use lockstep_core::{Command, State, Version};
+use lockstep_core::{Command, State, Step, Version};
 use std::time::Duration;
 
 /// Nodes that remember hardly at all what they have told: only the state can keep them from telling it again.
@@ -33,10 +33,8 @@ fn obstacles(state: &State) -> Vec<String> {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn violation_is_told_once_and_the_step_goes_on_when_it_is_mended() {
-    let cluster = forgetful(2).await;
-    cluster.sql(1, "INSERT INTO users VALUES (5000, 'User 1')").await;
+/// A step that two users of one name break.
+fn unique_names() -> Step {
     let mut unique =
         step("unique", Phase::Expand, statements(&["CREATE UNIQUE INDEX names ON users (name)"]), None);
     unique.revert = Some(statements(&["DROP INDEX names"]));
@@ -44,6 +42,27 @@ async fn violation_is_told_once_and_the_step_goes_on_when_it_is_mended() {
         name: "no two users have one name".to_owned(),
         violations_query: "SELECT name FROM users GROUP BY name HAVING count(*) > 1".to_owned(),
     }];
+    unique
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_retry_looks_at_once_at_what_would_be_looked_at_later() {
+    let mut cluster = Cluster::of(1).await;
+    cluster.settings.recheck_interval = Duration::from_secs(3_600);
+    cluster.sql(0, "INSERT INTO users VALUES (5000, 'User 1')").await;
+    cluster.start(0);
+    cluster.submit("unique", vec![unique_names()]);
+    cluster.until("the violation is named", |state| obstacles(state).len() == 1).await;
+    cluster.sql(0, "DELETE FROM users WHERE id = 5000").await;
+    cluster.retry("unique");
+    cluster.settled(1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn violation_is_told_once_and_the_step_goes_on_when_it_is_mended() {
+    let cluster = forgetful(2).await;
+    cluster.sql(1, "INSERT INTO users VALUES (5000, 'User 1')").await;
+    let unique = unique_names();
     cluster.submit("unique", vec![unique]);
     cluster.until("node-1 names the violation", |state| obstacles(state).len() == 1).await;
     let found = cluster.look(obstacles);

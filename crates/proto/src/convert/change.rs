@@ -29,6 +29,7 @@ impl From<Spec> for v1::ChangeSpec {
             description: spec.description,
             steps: spec.steps.into_iter().map(Into::into).collect(),
             block_deadline_ms: Some(spec.block_deadline_ms),
+            retention_ms: spec.retention_ms,
             source: spec.source.map(Into::into),
         }
     }
@@ -44,6 +45,7 @@ impl TryFrom<v1::ChangeSpec> for Spec {
             description: spec.description,
             steps: list("steps", spec.steps)?,
             block_deadline_ms: spec.block_deadline_ms.unwrap_or(BLOCK_DEADLINE_MS_DEFAULT),
+            retention_ms: spec.retention_ms,
             source: spec.source.map(Into::into),
         })
     }
@@ -69,6 +71,7 @@ impl From<view::Change> for v1::Change {
             name: change.name,
             description: change.description,
             block_deadline_ms: change.block_deadline_ms,
+            retention_ms: change.retention_ms,
             source: change.source.map(Into::into),
             submitted_by: change.submitted_by,
             submitted_at_ms: change.submitted_at.0,
@@ -94,6 +97,7 @@ impl TryFrom<v1::Change> for view::Change {
             name: message.name,
             description: message.description,
             block_deadline_ms: message.block_deadline_ms,
+            retention_ms: message.retention_ms,
             source: message.source.map(Into::into),
             submitted_by: message.submitted_by,
             submitted_at: Timestamp(message.submitted_at_ms),
@@ -110,6 +114,18 @@ impl TryFrom<v1::Change> for view::Change {
             session_titles: unmap(message.session_titles, SessionId),
             revision: LogIndex(message.revision),
         })
+    }
+}
+
+impl From<view::Unchanged> for v1::Unchanged {
+    fn from(unchanged: view::Unchanged) -> Self {
+        Self { state: unchanged.state, since_ms: unchanged.since.map(|since| since.0) }
+    }
+}
+
+impl From<v1::Unchanged> for view::Unchanged {
+    fn from(unchanged: v1::Unchanged) -> Self {
+        Self { state: unchanged.state, since: unchanged.since_ms.map(Timestamp) }
     }
 }
 
@@ -132,7 +148,8 @@ impl From<StepRecord> for v1::StepRecord {
         Self {
             step: Some(record.step.into()),
             rollback_of: record.rollback_of.map(position),
-            approval: record.approval.map(|Approval { by, at }| v1::Approval { by, at_ms: at.0 }),
+            retry_of: record.retry_of.map(position),
+            approval: record.approval.map(|Approval { by, at, now }| v1::Approval { by, at_ms: at.0, now }),
             status: Some(record.status.into()),
             measurements: unmap(record.measurements, |name| name),
         }
@@ -146,7 +163,12 @@ impl TryFrom<v1::StepRecord> for StepRecord {
         Ok(Self {
             step: required("step", record.step)?,
             rollback_of: record.rollback_of.map(|index| index as usize),
-            approval: record.approval.map(|v1::Approval { by, at_ms }| Approval { by, at: Timestamp(at_ms) }),
+            retry_of: record.retry_of.map(|index| index as usize),
+            approval: record.approval.map(|v1::Approval { by, at_ms, now }| Approval {
+                by,
+                at: Timestamp(at_ms),
+                now,
+            }),
             status: required("status", record.status)?,
             measurements: map("measurements", record.measurements, |name| name)?,
         })

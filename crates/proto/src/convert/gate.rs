@@ -49,6 +49,8 @@ impl From<Holdout> for v1::Holdout {
             Subject::Node(NodeId(id)) => MessageSubject::NodeId(id),
             Subject::Session(SessionId(id)) => MessageSubject::SessionId(id),
             Subject::Operator(ChangeId(id)) => MessageSubject::OperatorChangeId(id),
+            Subject::Change(ChangeId(id)) => MessageSubject::ChangeId(id),
+            Subject::Time(ChangeId(id)) => MessageSubject::TimeChangeId(id),
             Subject::Cluster => MessageSubject::Cluster(true),
         };
         Self {
@@ -69,6 +71,8 @@ impl TryFrom<v1::Holdout> for Holdout {
             MessageSubject::NodeId(id) => Subject::Node(NodeId(id)),
             MessageSubject::SessionId(id) => Subject::Session(SessionId(id)),
             MessageSubject::OperatorChangeId(id) => Subject::Operator(ChangeId(id)),
+            MessageSubject::ChangeId(id) => Subject::Change(ChangeId(id)),
+            MessageSubject::TimeChangeId(id) => Subject::Time(ChangeId(id)),
             MessageSubject::Cluster(_) => Subject::Cluster,
         };
         Ok(Self {

@@ -20,6 +20,7 @@ impl From<InFlight> for v1::InFlight {
             base_version: in_flight.base.0,
             since_ms: in_flight.since.0,
             stage: Some(in_flight.stage.into()),
+            hurried_at_index: in_flight.hurried_at.0,
         }
     }
 }
@@ -35,6 +36,7 @@ impl TryFrom<v1::InFlight> for InFlight {
             base: Version(in_flight.base_version),
             since: Timestamp(in_flight.since_ms),
             stage: required("stage", in_flight.stage)?,
+            hurried_at: LogIndex(in_flight.hurried_at_index),
         })
     }
 }

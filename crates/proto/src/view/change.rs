@@ -75,6 +75,15 @@ pub struct Progress {
     pub age_ms: u64,
 }
 
+/// How it is when an order changed nothing, because it is so already.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Unchanged {
+    /// How, and by whom if somebody made it so.
+    pub state: String,
+    /// Since when, if that is known.
+    pub since: Option<Timestamp>,
+}
+
 /// A change in one line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ChangeSummary {

@@ -15,6 +15,7 @@ use lockstep_core::{ChangeId, LogIndex};
 use serde::Serialize;
 use std::io::{BufRead, IsTerminal};
 use std::path::PathBuf;
+use std::time::Duration;
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Arguments {
@@ -24,6 +25,10 @@ pub(crate) struct Arguments {
     /// Name the change so, instead of as the file says or is named
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
+    /// How long to keep the old form after clients have left it, e.g. 72h; 0s: not at all. Otherwise as the plan file says, or the
+    /// cluster is configured (24h)
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    retention: Option<Duration>,
     /// Do not follow; end as soon as the change is accepted. For one change
     #[arg(long)]
     detach: bool,
@@ -56,7 +61,11 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Exit
         return Ok(Exit::Ok);
     }
     let ground = Ground::of_cluster(&client, plan::needs_schema(&sorted.pending)).await?;
-    let plans = ground.plan(&sorted.pending)?;
+    let mut plans = ground.plan(&sorted.pending)?;
+    if let Some(retention) = arguments.retention {
+        let retention_ms = u64::try_from(retention.as_millis()).unwrap_or(u64::MAX);
+        plans.iter_mut().for_each(|plan| plan.planned.change.retention_ms = Some(retention_ms));
+    }
     plan::verdict(&plans)?;
     check_flags(arguments, context, plans.len())?;
     show(&plans, context);

@@ -1,6 +1,6 @@
 //! `lockstep change cancel`
 
-use crate::command::took_effect;
+use crate::command::ordered;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -17,7 +17,7 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
     let Arguments { name, reason } = arguments;
-    let revision = context.client().await?.cancel(name, reason).await?;
+    let ordered = context.client().await?.cancel(name, reason).await?;
     let next = format!("lockstep change wait {name} --for reverted waits until it is undone on every node");
-    took_effect(context, "cancelled", name, revision, &next)
+    ordered::tell(context, "cancelled", name, &ordered, &next)
 }

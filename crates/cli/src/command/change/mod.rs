@@ -10,6 +10,7 @@ mod list;
 mod pause;
 mod plan;
 mod resume;
+mod retry;
 mod rollback;
 mod show;
 mod wait;
@@ -44,6 +45,8 @@ pub(crate) enum Command {
     Cancel(cancel::Arguments),
     /// Undo the settled steps of a finished change
     Rollback(rollback::Arguments),
+    /// Try again what came to nothing, or at once what waits for its next attempt
+    Retry(retry::Arguments),
 }
 
 /// Runs one of them.
@@ -60,5 +63,6 @@ pub(crate) async fn run(command: Command, context: &Context) -> Result<Exit, Fai
         Command::Resume(arguments) => resume::run(&arguments, context).await,
         Command::Cancel(arguments) => cancel::run(&arguments, context).await,
         Command::Rollback(arguments) => rollback::run(&arguments, context).await,
+        Command::Retry(arguments) => retry::run(&arguments, context).await,
     }
 }

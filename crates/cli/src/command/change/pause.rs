@@ -1,7 +1,7 @@
 //! `lockstep change pause`
 
 use super::resume::HOLD_DEFAULT;
-use crate::command::took_effect;
+use crate::command::ordered;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -21,6 +21,6 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
     let Arguments { name, reason, hold } = arguments;
-    let revision = context.client().await?.hold(name, hold, reason).await?;
-    took_effect(context, "paused", name, revision, &format!("lockstep change resume {name} lets it go on"))
+    let ordered = context.client().await?.hold(name, hold, reason).await?;
+    ordered::tell(context, "paused", name, &ordered, &format!("lockstep change resume {name} lets it go on"))
 }

@@ -1,6 +1,6 @@
 //! `lockstep change resume`
 
-use crate::command::took_effect;
+use crate::command::ordered;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -20,6 +20,6 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
     let Arguments { name, hold } = arguments;
-    let revision = context.client().await?.release(name, hold).await?;
-    took_effect(context, "resumed", name, revision, &format!("lockstep change watch {name} follows it"))
+    let ordered = context.client().await?.release(name, hold).await?;
+    ordered::tell(context, "resumed", name, &ordered, &format!("lockstep change watch {name} follows it"))
 }

@@ -1,6 +1,6 @@
 //! `lockstep change rollback`
 
-use crate::command::took_effect;
+use crate::command::ordered;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -17,7 +17,7 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
     let Arguments { name, reason } = arguments;
-    let revision = context.client().await?.rollback(name, reason).await?;
+    let ordered = context.client().await?.rollback(name, reason).await?;
     let next = format!("lockstep change watch {name} follows the steps that undo it");
-    took_effect(context, "is being rolled back", name, revision, &next)
+    ordered::tell(context, "is being rolled back", name, &ordered, &next)
 }

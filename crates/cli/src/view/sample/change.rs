@@ -12,8 +12,9 @@ use std::collections::BTreeMap;
 pub(crate) fn change_view() -> Change {
     let spec = spec();
     let record = |(index, step): (usize, lockstep_core::Step)| StepRecord {
+        retry_of: None,
         rollback_of: None,
-        approval: (index == 5).then(|| Approval { by: "dana".to_owned(), at: ago(100) }),
+        approval: (index == 5).then(|| Approval { by: "dana".to_owned(), at: ago(100), now: false }),
         status: match index {
             0 => StepStatus::Settled { version: Version(7), at: ago(210) },
             1 => StepStatus::InFlight { version: Version(8) },
@@ -34,6 +35,7 @@ pub(crate) fn change_view() -> Change {
             name: spec.name,
             description: spec.description,
             block_deadline_ms: spec.block_deadline_ms,
+            retention_ms: spec.retention_ms.unwrap_or_default(),
             source: Some(Source::of("0042_users_email.sql", b"...")),
             submitted_by: "dana".to_owned(),
             submitted_at: ago(300),
@@ -42,6 +44,7 @@ pub(crate) fn change_view() -> Change {
         },
         status: Status::Running,
         in_flight: Some(InFlight {
+            hurried_at: Default::default(),
             change: ChangeId(900),
             step: 1,
             version: Version(8),

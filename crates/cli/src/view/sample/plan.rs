@@ -48,6 +48,7 @@ pub(crate) fn explained_plan() -> Plan {
         description: String::new(),
         steps,
         block_deadline_ms: Spec::BLOCK_DEADLINE_DEFAULT_MS,
+        retention_ms: None,
         source: Some(Source::of("0043_users_team/up.sql", b"...")),
     };
     let planned = plan::Plan { change, notes, statements: statements(), left_out: left_out(), remarks: remarks() };
