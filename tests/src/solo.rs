@@ -103,7 +103,10 @@ impl Solo {
                 match self.status(name)? {
                     status if status == wanted => return Ok(()),
                     Status::AwaitingApproval => {
-                        self.log.apply(ActorRole::Operator, Command::ApproveStep { change: name.to_owned() })?;
+                        self.log.apply(
+                            ActorRole::Operator,
+                            Command::ApproveStep { change: name.to_owned(), now: None },
+                        )?;
                     }
                     status if status.is_final() => bail!("{name} is {}: {}", status.name(), self.story(name)),
                     _ => applied.changed().await?,

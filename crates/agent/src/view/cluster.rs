@@ -3,6 +3,8 @@
 use super::Surroundings;
 use super::gate::gate;
 use super::member::member;
+use lockstep_core::change::StepStatus;
+use lockstep_core::in_flight::RevertReason;
 use lockstep_core::node::Node;
 use lockstep_core::{NodeId, State};
 use lockstep_proto::view::{ClusterStatus, Health, Member, Warning};
@@ -23,7 +25,7 @@ pub(crate) fn status(
         term: raft.map_or(0, |status| status.term),
         this_node: raft.map_or(NodeId(0), |status| status.me),
         this_program_version: crate::PROGRAM_VERSION.to_owned(),
-        warnings: warnings(around, &members),
+        warnings: warnings(around, &members).into_iter().chain(came_to_nothing(state)).collect(),
         members,
         settled_version: state.version(),
         announced_version: state.announced(),
@@ -61,6 +63,21 @@ fn warnings(around: &Surroundings, members: &[Member]) -> Vec<Warning> {
     }
     warnings.extend(version_skew(around, members));
     warnings
+}
+
+/// The newest version was undone without anybody having asked for that: nothing waits, and yet somebody must look.
+fn came_to_nothing(state: &State) -> Option<Warning> {
+    let entry = state.version_log().last()?;
+    let StepStatus::Reverted { reason, .. } = &state.record_of(entry).status else { return None };
+    let change = &state.changes()[&entry.change];
+    if matches!(reason, RevertReason::Cancelled { .. }) || !change.status(false).is_final() {
+        return None;
+    }
+    let name = &change.name;
+    let step = &state.record_of(entry).step.name;
+    let message = format!("change {name} was reverted at step {step}: {reason}");
+    let remedy = format!("mend that, then: lockstep change retry {name}");
+    Some(warning("reverted", &message, &remedy))
 }
 
 fn clock(whose: &str, text: &str) -> Warning {

@@ -43,7 +43,9 @@ fn explain_node(holdout: &mut Holdout, node: NodeId, around: &Surroundings) {
     }
     let Some(heard) = around.heard.get(&node) else { return };
     if let Some(problem) = &heard.told.database_problem {
-        add(&mut holdout.reason, &format!("its database does not answer: {problem}"));
+        if !holdout.reason.contains(problem) {
+            add(&mut holdout.reason, &format!("its database does not answer: {problem}"));
+        }
         return;
     }
     for fact in work(holdout, node, heard) {

@@ -240,3 +240,39 @@ async fn bad_requests_say_what_is_wrong() {
     check("r3", Some(postgres), Code::InvalidArgument, "cluster of sqlite databases").await;
     agent.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_old_form_is_kept_as_long_as_the_agent_is_told_and_no_longer() {
+    let mut node = Node::first();
+    node.config.change.retention = std::time::Duration::from_secs(2);
+    let agent = node.start().await;
+    let mut spec = table_change("0001_users");
+    let part = |name: &str, phase: v1::Phase| {
+        let nothing = || Some(v1::Action { kind: Some(v1::action::Kind::Nothing(v1::NothingAction {})) });
+        v1::Step {
+            name: name.to_owned(),
+            phase: phase.into(),
+            forward: nothing(),
+            revert: nothing(),
+            client_requirement: v1::ClientRequirement::Nothing.into(),
+            ..v1::Step::default()
+        }
+    };
+    spec.steps.extend([part("read", v1::Phase::SwitchReads), part("drop", v1::Phase::Contract)]);
+    let request = v1::SubmitChangeRequest { request_id: "submit".to_owned(), spec: Some(spec) };
+    changes(&agent).await.submit_change(request).await.unwrap();
+    let waiting = until_status(&agent, |status| {
+        status.gate.as_ref().is_some_and(|gate| {
+            gate.holdouts.iter().any(|holdout| {
+                matches!(holdout.subject, Some(v1::holdout::Subject::TimeChangeId(_)))
+                    && holdout.reason.starts_with("the old form is kept for 2 s after clients left it: ")
+            })
+        })
+    })
+    .await;
+    assert_eq!(waiting.settled_version, 2);
+    // Nobody says or does anything: the leader notices by itself that the time has come.
+    let done = until_status(&agent, |status| status.settled_version == 3).await;
+    assert!(done.gate.is_none());
+    agent.shutdown().await;
+}

@@ -59,8 +59,25 @@ fn summary(view: &Change, look: Look, now: Timestamp) -> String {
     if let Some(Stage::Reverting { reason, .. }) = view.in_flight.as_ref().map(|flight| &flight.stage) {
         lines.push(("reverting", reason.to_string()));
     }
+    if let Some(now) = what_now(view) {
+        lines.push(("what now", now));
+    }
     lines.push(("as of", format!("log index {}", view.revision)));
     facts(&lines, look)
+}
+
+/// What can be done about a change that came to nothing.
+fn what_now(view: &Change) -> Option<String> {
+    let name = &view.change.name;
+    let is_in_effect = (0..view.change.steps.len())
+        .any(|index| !view.change.steps[index].is_rollback() && view.change.settled_version(index).is_some());
+    match view.status {
+        Status::Reverted | Status::Cancelled if is_in_effect => Some(format!(
+            "lockstep change retry {name} runs what is left; lockstep change rollback {name} --reason ... undoes what has settled"
+        )),
+        Status::Reverted | Status::Cancelled => Some(format!("lockstep change retry {name} runs it again")),
+        _ => None,
+    }
 }
 
 fn steps(view: &Change, look: Look) -> String {

@@ -157,6 +157,6 @@ fn in_flight(view: &Status, look: Look) -> String {
     )
 }
 
-fn warning_line(warning: &Warning, look: Look) -> String {
+pub(super) fn warning_line(warning: &Warning, look: Look) -> String {
     format!("{} {}: {}\n  -> {}", look.paint(Tone::Bad, "warning"), warning.kind, warning.message, warning.remedy)
 }

@@ -2,17 +2,21 @@
 
 use super::gate;
 use super::look::{Look, Tone};
+use super::status::warning_line;
 use super::{answered, progress};
 use crate::view::Status;
 use lockstep_core::holdout::Subject;
-use lockstep_proto::view::Progress;
+use lockstep_proto::view::{Progress, Warning};
 
 /// What the next move waits for, who said so, and who could not be asked.
 pub(crate) fn why(status: &Status, look: Look) -> String {
     let now = status.asked_at;
     let mut parts: Vec<String> = answered::banner(status, look).into_iter().collect();
     match status.gate() {
-        None => parts.push(look.paint(Tone::Good, "nothing is waiting: no step is in flight and none is queued")),
+        None => {
+            parts.push(look.paint(Tone::Good, "nothing is waiting: no step is in flight and none is queued"));
+            parts.extend(failed(status).map(|warning| format!("\n{}", warning_line(warning, look))));
+        }
         Some(waiting) => {
             parts.push(gate::headline(waiting, look, now));
             parts.push(look.paint(Tone::Faint, &gate::deadline(waiting, now)));
@@ -29,6 +33,11 @@ pub(crate) fn why(status: &Status, look: Look) -> String {
     parts.push(answered::line(status, look));
     parts.extend(answered::silent(status, look));
     parts.join("\n")
+}
+
+/// A change that came to nothing: it waits for nothing, but for somebody who looks.
+fn failed(status: &Status) -> impl Iterator<Item = &Warning> {
+    status.status.warnings.iter().filter(|warning| warning.kind == "reverted")
 }
 
 /// Long work of nodes that are no holdouts: the reasons of holdouts tell already what they do.

@@ -2,7 +2,7 @@
 
 use super::{Freshness, Status};
 use lockstep_core::{LogIndex, Timestamp};
-use lockstep_proto::view::{Gate, Progress};
+use lockstep_proto::view::{Gate, Progress, Warning};
 use serde::Serialize;
 
 /// What the next move waits for.
@@ -22,6 +22,8 @@ pub(crate) struct Why {
     pub(crate) revision: LogIndex,
     /// `null` when nothing waits.
     pub(crate) gate: Option<Gate>,
+    /// The change that came to nothing, if the newest one did: it waits for nothing, but for somebody who looks.
+    pub(crate) reverted: Option<Warning>,
     /// Long work that goes on.
     pub(crate) progress: Vec<Progress>,
     /// Agents that did not answer.
@@ -52,6 +54,7 @@ impl Why {
             quorum_problem: status.quorum_problem.clone(),
             revision: status.status.revision,
             gate: status.gate().cloned(),
+            reverted: status.status.warnings.iter().find(|warning| warning.kind == "reverted").cloned(),
             progress: status.status.members.iter().filter_map(|member| member.progress.clone()).collect(),
             silent: silent.collect(),
         }

@@ -109,3 +109,20 @@ fn an_obstacle_of_each_kind_is_shown_at_once() {
         "#,
     );
 }
+
+#[test]
+fn a_change_behind_another_one_says_which_that_is() {
+    check(
+        r#"
+        cluster 1              | shard-1 v0
+        submit users expand    | ok; v1 -> preparing
+        submit orders expand   | ok
+        why                    | users/expand preparing: shard-1: has not said whether it is ready
+        why users              | users/expand preparing: shard-1: has not said whether it is ready
+        why orders             | orders/expand queued: users: is before it: step expand is preparing
+        remedies orders        | orders/expand queued: users: lockstep cluster why
+        cancel users           | ok; v1 -> reverting; v1 -> reverted; v2 -> preparing
+        why users              | nothing to do
+        "#,
+    );
+}

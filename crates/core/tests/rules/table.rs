@@ -397,8 +397,8 @@ impl World {
 
     fn answer(&self, words: &Words<'_>) -> String {
         match words.at(0) {
-            "why" => self.gate(|holdout| &holdout.reason),
-            "remedies" => self.gate(|holdout| &holdout.remedy),
+            "why" => self.gate(words, |holdout| &holdout.reason),
+            "remedies" => self.gate(words, |holdout| &holdout.remedy),
             "ages" => self.ages(),
             "status" => self.status(words.at(1)),
             "phase" => {
@@ -415,8 +415,13 @@ impl World {
         }
     }
 
-    fn gate(&self, part: fn(&lockstep_core::holdout::Holdout) -> &str) -> String {
-        let Some(gate) = self.state.gate() else { return "nothing to do".to_owned() };
+    /// What the cluster waits for, or the change that is named.
+    fn gate(&self, words: &Words<'_>, part: fn(&lockstep_core::holdout::Holdout) -> &str) -> String {
+        let gate = match words.words.get(1) {
+            None => self.state.gate(),
+            Some(name) => self.state.change_named(name).and_then(|change| self.state.gate_of(change.id)),
+        };
+        let Some(gate) = gate else { return "nothing to do".to_owned() };
         let holdouts: Vec<String> =
             gate.holdouts.iter().map(|holdout| format!("{}: {}", holdout.name, part(holdout))).collect();
         format!("{}/{} {}: {}", gate.change_name, gate.step_name, gate.stage, holdouts.join("; "))
