@@ -283,7 +283,10 @@ fn fit_together(before: &Draft, after: &Draft) -> bool {
     let tables: BTreeSet<_> = one.targets.iter().chain(&other.targets).collect();
     is_alike
         && match (&one.forward, &other.forward) {
-            (Action::Nothing, Action::Nothing) => true,
+            // What is done on the way back must not be forgotten.
+            (Action::Nothing, Action::Nothing) => {
+                one.revert == Some(Action::Nothing) && other.revert == Some(Action::Nothing)
+            }
             (Action::Statements { transactional: true, .. }, Action::Statements { transactional: true, .. }) => {
                 tables.len() <= 1 && !before.impact.scans && !after.impact.scans
             }

@@ -31,8 +31,15 @@ const CONTROL: [&str; 15] = [
 /// True when the statement can share a transaction with its ledger row.
 pub(super) fn is_transactional(sql: &str) -> bool {
     let tokens = tokens(sql);
-    let first = tokens.iter().find(|token| token.text() != "(");
+    let first = behind_set_statement(&tokens).iter().find(|token| token.text() != "(");
     first.is_some_and(|first| TRANSACTIONAL.iter().any(|word| first.is_word(word)))
+}
+
+/// What `SET STATEMENT variable = value FOR` of MariaDB stands before: that is what is done.
+fn behind_set_statement<'a, 'b>(tokens: &'b [Token<'a>]) -> &'b [Token<'a>] {
+    let is_one = has_words(&tokens[..tokens.len().min(2)], &["set", "statement"]);
+    let at = tokens.iter().position(|token| is_one && token.is_word("for"));
+    at.map_or(tokens, |at| &tokens[at + 1..])
 }
 
 /// Refuses what is not one statement, what is Lockstep's own to say, and what leaves no trace by which it could be told after a
@@ -52,6 +59,7 @@ pub(super) fn check(step: &str, statements: &[String]) -> Result<(), Error> {
 }
 
 fn problem(tokens: &[Token<'_>]) -> Option<&'static str> {
+    let tokens = behind_set_statement(tokens);
     let first = tokens.first()?;
     if is_compound(tokens) {
         return None;
@@ -160,6 +168,11 @@ mod tests {
             ("UPDATE t SET a = ';'; -- done", None),
             ("CREATE TABLE commit_log (a int)", None),
             ("CREATE TRIGGER x BEFORE INSERT ON t FOR EACH ROW BEGIN SET new.a = 1; SET new.b = 2; END;", None),
+            (
+                "SET STATEMENT sql_mode = '' FOR CREATE TRIGGER x AFTER INSERT ON t FOR EACH ROW BEGIN SET @a = 1; END",
+                None,
+            ),
+            ("SET STATEMENT sql_mode = '' FOR COMMIT", Some("controls")),
             ("CREATE PROCEDURE p() this: BEGIN SELECT 1; END this", None),
             (
                 "CREATE TRIGGER x BEFORE INSERT ON t FOR EACH ROW SET new.a = 1; DROP TABLE t",
@@ -184,6 +197,9 @@ mod tests {
     fn knows_what_commits_by_itself() {
         for (sql, transactional) in [
             ("UPDATE t SET a = 1", true),
+            ("SET @a = 1", true),
+            ("SET STATEMENT foreign_key_checks = 0 FOR ALTER TABLE t ADD FOREIGN KEY (a) REFERENCES b (c)", false),
+            ("SET STATEMENT sql_mode = '' FOR UPDATE t SET a = 1", true),
             ("(SELECT 1)", true),
             ("WITH x AS (SELECT 1) SELECT * FROM x", true),
             ("ALTER TABLE t ADD a int", false),

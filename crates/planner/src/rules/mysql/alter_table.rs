@@ -6,11 +6,12 @@ use super::lock::{EXCLUSIVE, Locks};
 use super::text::{Reader, q, same};
 use super::{
     Found, Planned, Rule, add_column, append, apply, change_column, charset, constraint, drop_column, index,
-    nothing, on, primary_key, refused, rename_column, rename_table, step, table_name, table_option, undo,
+    nothing, on, primary_key, rebuild, refused, rename_column, rename_table, step, table_name, table_option, undo,
 };
 use crate::catalog::Known;
 use crate::draft::Drafts;
 use crate::plan::Refusal;
+use crate::script::Directive;
 use lockstep_core::schema::Table;
 use lockstep_core::step::{Action, Phase};
 
@@ -48,13 +49,26 @@ pub(super) fn of_clauses(rule: &mut Rule<'_>, name: &str, mut clauses: Vec<Claus
         return at_once(rule, &found, &clauses);
     }
     let before = rule.catalog.clone();
-    match in_use(rule, name, clauses.clone()) {
-        Err(_) if rule.rows(name) == Some(0) && clauses.iter().all(asks_nothing_of_clients) => {
-            *rule.catalog = before;
-            while_empty(rule, &found, &clauses)
-        }
-        planned => planned,
+    let refusal = match in_use(rule, name, clauses.clone(), Heavy::Refused) {
+        Err(refusal) => refusal,
+        planned => return planned,
+    };
+    *rule.catalog = before;
+    if rule.rows(name) == Some(0) && clauses.iter().all(asks_nothing_of_clients) {
+        return while_empty(rule, &found, &clauses);
     }
+    if rule.statement.directives.iter().any(|directive| matches!(directive, Directive::As { .. })) {
+        return Err(refusal);
+    }
+    in_use(rule, name, clauses, Heavy::Copied)
+}
+
+/// What is done with clauses for which the server would copy the table.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Heavy {
+    Refused,
+    /// The table is copied beside reads and writes.
+    Copied,
 }
 
 /// True for clauses after which clients can go on as before, were it not for the time that the server takes.
@@ -105,7 +119,7 @@ fn on_unknown(rule: &mut Rule<'_>, name: &str, clauses: Vec<Clause>) -> Planned 
         table.columns.push(new.in_catalog(rule.target.engine, None));
     }
     rule.catalog.schema.tables.insert(name.to_owned(), table);
-    let planned = in_use(rule, name, clauses);
+    let planned = in_use(rule, name, clauses, Heavy::Refused);
     rule.catalog.schema.tables.remove(name);
     planned
 }
@@ -174,7 +188,7 @@ fn pass(clause: &Clause, all: &[Clause]) -> u8 {
     }
 }
 
-fn in_use(rule: &mut Rule<'_>, name: &str, mut clauses: Vec<Clause>) -> Planned {
+fn in_use(rule: &mut Rule<'_>, name: &str, mut clauses: Vec<Clause>, heavy: Heavy) -> Planned {
     let mut all = Drafts::default();
     let pairs = redefined(&mut clauses);
     for (dropped, key) in pairs {
@@ -188,9 +202,20 @@ fn in_use(rule: &mut Rule<'_>, name: &str, mut clauses: Vec<Clause>) -> Planned 
     }
     let mut order: Vec<&Clause> = clauses.iter().collect();
     order.sort_by_key(|clause| pass(clause, &clauses));
+    let mut copied = Vec::new();
     for clause in order {
+        let (found, before) = (rule.found(name)?, rule.catalog.clone());
+        match one(rule, &found, clause, is_key_replaced) {
+            Err(_) if heavy == Heavy::Copied && rebuild::can(&found, &copied, clause) => {
+                *rule.catalog = before;
+                copied.push(clause.clone());
+            }
+            planned => append(&mut all, planned?),
+        }
+    }
+    if !copied.is_empty() {
         let found = rule.found(name)?;
-        append(&mut all, one(rule, &found, clause, is_key_replaced)?);
+        append(&mut all, rebuild::plan(rule, &found, &copied)?);
     }
     Ok(all)
 }

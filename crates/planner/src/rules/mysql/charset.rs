@@ -8,6 +8,7 @@ use super::text::q;
 use super::{Found, Planned, Rule, apply, known, nothing, on, step, types};
 use crate::plan::Refusal;
 use lockstep_core::Engine;
+use lockstep_core::schema::{Column, Table};
 use lockstep_core::step::Phase;
 
 pub(super) fn convert(
@@ -16,17 +17,15 @@ pub(super) fn convert(
     charset: Option<&str>,
     collation: Option<&str>,
 ) -> Planned {
-    let wanted = collation.map(str::to_owned).or_else(|| charset.map(default_collation)).unwrap_or_default();
+    let wanted = wanted(charset, collation);
     let own = known::collation(&found.table).map(str::to_owned);
     let texts: Vec<_> = found.table.columns.iter().filter(|column| types::is_text(&column.data_type)).collect();
-    let of = |column: &lockstep_core::schema::Column| {
-        column::option(column, "collate").map(str::to_owned).or_else(|| own.clone())
-    };
+    let of = |column: &Column| column::option(column, "collate").map(str::to_owned).or_else(|| own.clone());
     if own.as_deref() == Some(&wanted) && texts.iter().all(|column| of(column).as_deref() == Some(&wanted)) {
         return Ok(nothing(&found.name, format!("{} is in {wanted} already: nothing is done", found.name)));
     }
     let rows = rule.rows(&found.name);
-    let keeps = |column: &&lockstep_core::schema::Column| {
+    let keeps = |column: &&Column| {
         let from = of(column);
         let from = from.as_deref().map(charset_of);
         from == Some(charset_of(&wanted))
@@ -43,12 +42,7 @@ pub(super) fn convert(
         ));
     }
     let clause = Clause::Convert { charset: charset.map(str::to_owned), collation: collation.map(str::to_owned) };
-    let back: Vec<String> = texts
-        .iter()
-        .map(|column| format!("MODIFY COLUMN {} {}", q(&column.name), in_full(column, own.as_deref())))
-        .collect();
-    let default = own.as_deref().map(|own| format!("DEFAULT CHARACTER SET {} COLLATE {own}", charset_of(own)));
-    let back = back.into_iter().chain(default).collect::<Vec<_>>().join(", ");
+    let back = back(&found.table).join(", ");
     let written = format!("CONVERT TO CHARACTER SET {} COLLATE {wanted}", charset_of(&wanted));
     let forward = vec![algorithm::alter(rule.target, &found.name, &written, Algorithm::NoCopy)];
     let revert = vec![algorithm::alter(rule.target, &found.name, &back, Algorithm::Copy)];
@@ -66,8 +60,22 @@ pub(super) fn convert(
     Ok(drafts)
 }
 
+/// The collation that is meant.
+pub(super) fn wanted(charset: Option<&str>, collation: Option<&str>) -> String {
+    collation.map(str::to_owned).or_else(|| charset.map(default_collation)).unwrap_or_default()
+}
+
+/// The clauses that bring a table's texts back to what they are.
+pub(super) fn back(table: &Table) -> Vec<String> {
+    let own = known::collation(table);
+    let texts = table.columns.iter().filter(|column| types::is_text(&column.data_type));
+    let column = |column: &Column| format!("MODIFY COLUMN {} {}", q(&column.name), in_full(column, own));
+    let default = own.map(|own| format!("DEFAULT CHARACTER SET {} COLLATE {own}", charset_of(own)));
+    texts.map(column).chain(default).collect()
+}
+
 /// The column's definition, with a collation that the table would otherwise give it.
-fn in_full(column: &lockstep_core::schema::Column, own: Option<&str>) -> String {
+fn in_full(column: &Column, own: Option<&str>) -> String {
     let mut column = column.clone();
     if column::option(&column, "collate").is_none()
         && let Some(own) = own

@@ -155,7 +155,7 @@ fn swap(rule: &Rule<'_>, found: &Found, [old, new]: [&New; 2], [coming, going]: 
 }
 
 /// What must hold of the values, where that is plain.
-fn fits(found: &Found, there: &Column, new: &New) -> Option<(String, String)> {
+pub(super) fn fits(found: &Found, there: &Column, new: &New) -> Option<(String, String)> {
     let (column, shown) = (q(&there.name), shown(&found.name, &there.name));
     let (name, arguments, behind) = types::parts(&new.data_type);
     let condition = match name {

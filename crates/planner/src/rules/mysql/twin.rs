@@ -210,19 +210,22 @@ pub(super) fn introduce(rule: &Rule<'_>, twin: &Twin<'_>) -> Result<Vec<Draft>, 
             .why("What the old form has, the new one has too; built beside reads and writes."),
         );
     }
-    for (name, key) in &twin.carried.foreign_keys {
-        let clause = format!("ADD CONSTRAINT {} {}", q(name), key.definition());
-        let drop = algorithm::alter(target, table, &format!("DROP FOREIGN KEY {}", q(name)), Algorithm::NoCopy);
-        let forward = constraint::unchecked(target, table, &clause);
-        steps.push(
-            step(&format!("add {name} of {table}"), Phase::Validate, forward, Some(vec![drop]))
-                .holds(table, ONLINE)
-                .holds(&key.target, EXCLUSIVE)
-                .goes_through(rows)
-                .why("What points from the old form points from the new one too: both hold the same, so nothing is checked again."),
-        );
-    }
+    let foreign = twin.carried.foreign_keys.iter();
+    steps.extend(foreign.map(|(name, key)| foreign_key(rule, table, name, key, rows)));
     Ok(steps)
+}
+
+/// A foreign key of a table whose rows are known to have their parents.
+pub(super) fn foreign_key(rule: &Rule<'_>, table: &str, name: &str, key: &ForeignKey, rows: Option<u64>) -> Draft {
+    let clause = format!("ADD CONSTRAINT {} {}", q(name), key.definition());
+    let drop = format!("DROP FOREIGN KEY {}", q(name));
+    let drop = algorithm::alter(rule.target, table, &drop, Algorithm::NoCopy);
+    let forward = constraint::unchecked(rule.target, table, &clause);
+    step(&format!("add {name} of {table}"), Phase::Validate, forward, Some(vec![drop]))
+        .holds(table, ONLINE)
+        .holds(&key.target, EXCLUSIVE)
+        .goes_through(rows)
+        .why("What points from the old form points from the new one too: both hold the same, so nothing is checked again.")
 }
 
 fn filled(twin: &Twin<'_>, shown: &str, rows: Option<u64>) -> Result<Draft, Refusal> {
@@ -255,19 +258,28 @@ pub(super) fn retire(rule: &Rule<'_>, twin: &Twin<'_>) -> Result<Vec<Draft>, Ref
     let mut steps = introduce(rule, twin)?;
     steps.reverse();
     let shown = shown(&twin.found.name, &twin.new.name);
-    Ok(steps.into_iter().map(|draft| mirrored(draft, &shown)).collect())
+    let approved = format!("add {shown}");
+    let mirrored = |draft: Draft| {
+        let is_last = draft.step.name == approved;
+        let mut draft = mirrored(draft);
+        draft.step.needs_approval = is_last;
+        draft
+    };
+    Ok(steps.into_iter().map(mirrored).collect())
 }
 
-fn mirrored(mut draft: Draft, shown: &str) -> Draft {
+/// A step the other way round; it asks for no approval.
+pub(super) fn mirrored(mut draft: Draft) -> Draft {
     let forward = draft.step.revert.take().unwrap_or(Action::Nothing);
     draft.step.revert = Some(std::mem::replace(&mut draft.step.forward, forward));
     draft.step.name = format!("undo: {}", draft.step.name);
     draft.step.phase = Phase::Contract;
     draft.step.preconditions.clear();
     draft.step.requires = lockstep_core::step::ClientRequirement::Understands;
-    draft.step.needs_approval = draft.step.name == format!("undo: add {shown}");
-    draft.why = match draft.step.forward {
-        Action::Nothing => "Nothing is done; a rollback fills the column here.".to_owned(),
+    draft.step.needs_approval = false;
+    draft.why = match (&draft.step.forward, &draft.step.revert) {
+        (Action::Nothing, Some(Action::Assert { .. })) => "Nothing is done; a rollback compares here.".to_owned(),
+        (Action::Nothing, _) => "Nothing is done; a rollback fills the column here.".to_owned(),
         _ => "The old form goes piece by piece, in the reverse order of how a rollback would bring it back."
             .to_owned(),
     };

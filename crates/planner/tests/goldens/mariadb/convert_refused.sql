@@ -1,3 +1,0 @@
-CREATE TABLE users (id int PRIMARY KEY, name varchar(20)) DEFAULT CHARSET=latin1;
--- change
-ALTER TABLE users CONVERT TO CHARACTER SET utf8mb4;

@@ -1,0 +1,4 @@
+CREATE TABLE teams (id int NOT NULL AUTO_INCREMENT PRIMARY KEY);
+CREATE TABLE users (id int PRIMARY KEY, team int, CONSTRAINT of_team FOREIGN KEY (team) REFERENCES teams (id) ON DELETE CASCADE);
+-- change
+ALTER TABLE users MODIFY id bigint NOT NULL;

@@ -1,0 +1,4 @@
+CREATE TABLE teams (id int NOT NULL AUTO_INCREMENT PRIMARY KEY);
+CREATE TABLE users (id int PRIMARY KEY, team int, CONSTRAINT of_team FOREIGN KEY (team) REFERENCES teams (id));
+-- change
+ALTER TABLE teams MODIFY id bigint NOT NULL AUTO_INCREMENT;

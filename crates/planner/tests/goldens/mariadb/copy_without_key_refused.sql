@@ -1,0 +1,3 @@
+CREATE TABLE notes (text varchar(20));
+-- change
+ALTER TABLE notes ADD COLUMN id int NOT NULL AUTO_INCREMENT PRIMARY KEY;

@@ -1,0 +1,3 @@
+CREATE TABLE users (id int NOT NULL AUTO_INCREMENT, name varchar(50) NOT NULL, PRIMARY KEY (id)) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_general_ci;
+-- change
+ALTER TABLE users MODIFY id bigint NOT NULL AUTO_INCREMENT;
