@@ -414,6 +414,7 @@ impl Stand {
             action: action.clone(),
             fence: Fence(self.version),
             kind: Kind::Forward,
+            targets: vec![],
             patience: Patience::default(),
         };
         let (progress, _) = watch::channel(Progress::default());

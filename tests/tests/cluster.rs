@@ -28,6 +28,21 @@ macro_rules! stories {
     };
 }
 
+// Where whoever waits for a table stands in a queue.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_in_the_way_is_named_on_postgres() {
+    stories::locks::a_reader_in_the_way_is_named_and_nobody_queues_behind_the_step(
+        lockstep_core::Engine::Postgres,
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_in_the_way_is_named_on_mariadb() {
+    stories::locks::a_reader_in_the_way_is_named_and_nobody_queues_behind_the_step(lockstep_core::Engine::Mariadb)
+        .await;
+}
+
 stories! {
     three_nodes_two_releases_all_phases_settle in change,
     three_nodes_cancel_in_backfill_restores in change,

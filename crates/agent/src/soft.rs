@@ -2,7 +2,7 @@
 
 use lockstep_consensus::Consensus;
 use lockstep_core::{NodeId, Version};
-use lockstep_database::Health;
+use lockstep_database::{Blocker, Health};
 use lockstep_executor::{Activity, Progress};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -34,6 +34,8 @@ pub(crate) struct Work {
     pub(crate) rows_per_second: u64,
     pub(crate) attempts: u32,
     pub(crate) last_error: Option<String>,
+    /// Who holds what it needs.
+    pub(crate) blockers: Vec<Blocker>,
 }
 
 /// What was told, and how long ago it arrived here.
@@ -101,6 +103,7 @@ impl lockstep_executor::ProgressSink for Teller {
                 rows_per_second,
                 attempts: progress.attempts,
                 last_error: progress.last_error.clone(),
+                blockers: progress.blockers.clone(),
             });
         });
     }

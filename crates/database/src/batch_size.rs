@@ -1,33 +1,67 @@
 //! How many rows the next batch of a backfill takes.
+//!
+//! Whoever wants a row of a batch waits until it is committed, so what counts is not how long batches take on average but how long the
+//! slow ones do. The size is the one with which nine of ten of the newest batches would have been within the target.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
-const ROWS_MIN: u32 = 100;
 const ROWS_FIRST: u32 = 500;
+/// Batches by which the size is chosen.
+const RECENT: usize = 10;
+/// A batch that takes so many times the target is not waited to be seen again.
+const FAR_BEYOND: u32 = 3;
 
 /// Follows a target time for each batch, within bounds.
 pub(crate) struct BatchSize {
     rows: u32,
     rows_max: u32,
     target: Duration,
+    /// Seconds for a row, of the newest batches.
+    recent: VecDeque<f64>,
 }
 
 impl BatchSize {
     pub(crate) fn new(rows_max: u32, target: Duration) -> Self {
         let rows_max = rows_max.max(1);
-        Self { rows: ROWS_FIRST.min(rows_max), rows_max, target }
+        Self { rows: ROWS_FIRST.min(rows_max), rows_max, target, recent: VecDeque::with_capacity(RECENT) }
     }
 
     pub(crate) fn rows(&self) -> u32 {
         self.rows
     }
 
-    /// Learns what a batch took: at most doubles, at most halves, so that one odd batch does not matter much.
-    pub(crate) fn observe(&mut self, took: Duration) {
-        let ratio = self.target.as_secs_f64() / took.as_secs_f64().max(0.000_1);
-        let wanted = f64::from(self.rows) * ratio.clamp(0.5, 2.0);
-        // The product of a u32 and a number up to 2 lies within f64's exact integers; the bounds below fit into u32.
-        self.rows = (wanted as u32).clamp(ROWS_MIN.min(self.rows_max), self.rows_max);
+    /// Learns what a batch of this many rows took. Grows to its double at most, so that one odd batch does not matter much.
+    pub(crate) fn observe(&mut self, rows: u64, took: Duration) {
+        if took >= self.target * FAR_BEYOND {
+            return self.shrink();
+        }
+        if self.recent.len() == RECENT {
+            self.recent.pop_front();
+        }
+        // Rows of a batch are far below f64's exact integers.
+        self.recent.push_back(took.as_secs_f64() / rows.max(1) as f64);
+        let wanted = self.target.as_secs_f64() / self.slow_row().max(1e-9);
+        self.set(wanted.min(f64::from(self.rows) * 2.0));
+    }
+
+    /// A batch was given up, because somebody waited for its rows or it waited for theirs: the next one holds fewer, for a shorter time.
+    pub(crate) fn shrink(&mut self) {
+        self.recent.clear();
+        self.set(f64::from(self.rows) / 2.0);
+    }
+
+    /// What a row took in the slower ones of the newest batches.
+    fn slow_row(&self) -> f64 {
+        let mut sorted: Vec<f64> = self.recent.iter().copied().collect();
+        sorted.sort_by(f64::total_cmp);
+        let position = (sorted.len() * 9).div_ceil(10).saturating_sub(1);
+        sorted.get(position).copied().unwrap_or_default()
+    }
+
+    fn set(&mut self, rows: f64) {
+        // A float becomes the nearest u32; the bounds below are at least 1.
+        self.rows = (rows.round() as u32).clamp(1, self.rows_max);
     }
 }
 
@@ -35,26 +69,52 @@ impl BatchSize {
 mod tests {
     use super::*;
 
-    #[test]
-    fn follows_the_target_within_its_bounds() {
-        let mut size = BatchSize::new(2_000, Duration::from_millis(100));
-        assert_eq!(size.rows(), 500);
-        size.observe(Duration::from_millis(10));
-        assert_eq!(size.rows(), 1_000, "at most doubles");
-        size.observe(Duration::from_millis(10));
-        size.observe(Duration::from_millis(10));
-        assert_eq!(size.rows(), 2_000, "never above the step's limit");
-        for _ in 0..10 {
-            size.observe(Duration::from_secs(5));
+    const TARGET: Duration = Duration::from_millis(100);
+
+    /// A server on which a row takes as long as that, and each batch.
+    fn settle(size: &mut BatchSize, row: Duration) {
+        for _ in 0..40 {
+            let rows = size.rows();
+            size.observe(rows.into(), row * rows);
         }
-        assert_eq!(size.rows(), 100, "never so small that the overhead rules");
     }
 
     #[test]
-    fn a_step_may_ask_for_smaller_batches_than_usual() {
-        let mut size = BatchSize::new(3, Duration::from_millis(100));
+    fn follows_the_target_within_its_bounds() {
+        let mut size = BatchSize::new(2_000, TARGET);
+        assert_eq!(size.rows(), 500);
+        size.observe(500, Duration::from_millis(10));
+        assert_eq!(size.rows(), 1_000, "at most doubles");
+        settle(&mut size, Duration::from_micros(1));
+        assert_eq!(size.rows(), 2_000, "never above the step's limit");
+        settle(&mut size, Duration::from_micros(200));
+        assert_eq!(size.rows(), 500);
+        settle(&mut size, Duration::from_secs(1));
+        assert_eq!(size.rows(), 1, "row by row, if a row takes so long");
+        settle(&mut size, Duration::from_micros(100));
+        assert_eq!(size.rows(), 1_000);
+    }
+
+    #[test]
+    fn the_slow_batches_count_and_a_single_odd_one_does_not() {
+        let mut size = BatchSize::new(100_000, TARGET);
+        settle(&mut size, Duration::from_micros(100));
+        assert_eq!(size.rows(), 1_000);
+        size.observe(1_000, Duration::from_millis(200));
+        assert_eq!(size.rows(), 1_000);
+        size.observe(1_000, Duration::from_millis(200));
+        assert_eq!(size.rows(), 500);
+    }
+
+    #[test]
+    fn a_batch_that_was_given_up_is_followed_by_smaller_ones() {
+        let mut size = BatchSize::new(3, TARGET);
         assert_eq!(size.rows(), 3);
-        size.observe(Duration::from_secs(5));
-        assert_eq!(size.rows(), 3);
+        for wanted in [1, 1] {
+            size.shrink();
+            assert_eq!(size.rows(), wanted);
+        }
+        size.observe(1, TARGET * 10);
+        assert_eq!(size.rows(), 1);
     }
 }

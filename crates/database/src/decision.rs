@@ -165,6 +165,7 @@ mod tests {
             action: Action::Nothing,
             fence: Fence(50),
             kind: Kind::from_name(kind).unwrap(),
+            targets: vec![],
             patience: Patience::default(),
         }
     }

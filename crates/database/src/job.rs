@@ -1,5 +1,6 @@
 //! What an agent asks of its database: execute or revert one version.
 
+use crate::blocker::Blocker;
 use crate::ledger::State;
 use lockstep_core::step::Action;
 use lockstep_core::{Fence, Version};
@@ -22,6 +23,8 @@ pub struct Job {
     pub fence: Fence,
     /// To or fro.
     pub kind: Kind,
+    /// The tables that it is about ([`lockstep_core::Step::targets`]): who holds them is waited out before each attempt.
+    pub targets: Vec<String>,
     /// How long to wait for what.
     pub patience: Patience,
 }
@@ -69,8 +72,12 @@ pub struct Patience {
     pub batch_target: Duration,
     /// More sessions of applications than these do not wait behind a statement: it is cancelled, and tried again later.
     pub queue_sessions_max: u32,
-    /// Nor does one of them wait longer than this.
+    /// Nor does one of them wait longer than this, before the statement is told to end.
     pub queue_wait_max: Duration,
+    /// How long a build behind which nobody waits (`CREATE INDEX CONCURRENTLY`) waits for one old transaction.
+    pub concurrent_wait_max: Duration,
+    /// Sessions that hold what a definition needs in a transaction older than this are ended. `None`, as by default: never.
+    pub end_blockers_after: Option<Duration>,
 }
 
 impl Default for Patience {
@@ -80,7 +87,9 @@ impl Default for Patience {
             deadline: Duration::from_secs(60),
             batch_target: Duration::from_millis(100),
             queue_sessions_max: 20,
-            queue_wait_max: Duration::from_millis(250),
+            queue_wait_max: Duration::from_millis(75),
+            concurrent_wait_max: Duration::from_secs(600),
+            end_blockers_after: None,
         }
     }
 }
@@ -98,4 +107,6 @@ pub struct Progress {
     pub lock_timeouts: u32,
     /// It waits because it was told to ([`crate::Control::hold`]).
     pub held: bool,
+    /// Who holds what it needs, and is waited out before the next attempt.
+    pub blockers: Vec<Blocker>,
 }

@@ -11,11 +11,13 @@
 //! of data source names (they are read by the agent beside its database, and appear in no error, log or `Debug` text).
 
 mod batch_size;
+mod blocker;
 mod control;
 mod database;
 mod decision;
 pub mod error;
 pub mod health;
+mod holders;
 pub mod job;
 pub mod ledger;
 pub mod local_mariadb;
@@ -28,9 +30,11 @@ mod preflight;
 mod queue;
 mod retry;
 pub mod sizes;
+mod span;
 mod sqlite;
 mod statement;
 
+pub use blocker::Blocker;
 pub use control::Control;
 pub use database::{Database, connect};
 pub use error::{Error, Outcome};

@@ -1,5 +1,6 @@
 //! Bounded retries with full jitter, for locks that others hold.
 
+use crate::blocker::Blocker;
 use crate::control::Control;
 use crate::error::Error;
 use crate::job::{Patience, Progress};
@@ -18,6 +19,8 @@ pub(crate) struct Attempts<'a> {
     current: Instant,
     /// Attempts that ended because a lock was not to be had.
     pub(crate) failures: u32,
+    /// As many of them were in the present transaction.
+    failures_here: u32,
     pub(crate) lock_wait: Duration,
 }
 
@@ -25,7 +28,16 @@ impl<'a> Attempts<'a> {
     pub(crate) fn new(patience: &Patience, control: &'a Control, progress: &'a watch::Sender<Progress>) -> Self {
         let now = Instant::now();
         let deadline = patience.deadline;
-        Self { control, progress, first: now, deadline, current: now, failures: 0, lock_wait: Duration::ZERO }
+        Self {
+            control,
+            progress,
+            first: now,
+            deadline,
+            current: now,
+            failures: 0,
+            failures_here: 0,
+            lock_wait: Duration::ZERO,
+        }
     }
 
     pub(crate) fn begin(&mut self) {
@@ -35,6 +47,7 @@ impl<'a> Attempts<'a> {
     /// Another transaction of the same job: it has the whole deadline again.
     pub(crate) fn next_transaction(&mut self) {
         self.first = Instant::now();
+        self.failures_here = 0;
     }
 
     /// How often it was tried, the present attempt included.
@@ -66,9 +79,31 @@ impl<'a> Attempts<'a> {
     pub(crate) async fn pause(&mut self, database: &str, what: &str) -> Result<(), Error> {
         self.lock_wait += self.elapsed();
         self.failures += 1;
+        self.failures_here += 1;
         let failures = self.failures;
         self.progress.send_modify(|progress| progress.lock_timeouts = failures);
         let pause = self.jittered_pause();
+        self.sleep(pause, database, what).await
+    }
+
+    /// Before an attempt that has no chance yet: a pause that counts as waiting for a lock.
+    pub(crate) async fn wait(&mut self, pause: Duration, database: &str, what: &str) -> Result<(), Error> {
+        let since = Instant::now();
+        let waited = self.sleep(pause, database, what).await;
+        self.lock_wait += since.elapsed();
+        waited
+    }
+
+    /// Shows who is waited for.
+    pub(crate) fn show_blockers(&self, blockers: Vec<Blocker>) {
+        self.progress.send_if_modified(|progress| {
+            let is_news = progress.blockers != blockers;
+            progress.blockers = blockers;
+            is_news
+        });
+    }
+
+    async fn sleep(&mut self, pause: Duration, database: &str, what: &str) -> Result<(), Error> {
         if self.first.elapsed() + pause > self.deadline {
             return Err(Error::Busy {
                 database: database.to_owned(),
@@ -85,7 +120,7 @@ impl<'a> Attempts<'a> {
 
     /// Between 0 and a bound that doubles with each attempt, so that agents that met once do not meet again in step.
     fn jittered_pause(&self) -> Duration {
-        let doublings = self.failures.saturating_sub(1).min(10);
+        let doublings = self.failures_here.saturating_sub(1).min(10);
         let bound = PAUSE_FIRST.saturating_mul(1 << doublings).min(PAUSE_MAX);
         bound.mul_f64(rand::random_range(0.0..=1.0))
     }

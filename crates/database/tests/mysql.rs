@@ -3,6 +3,8 @@
 //! The tests share one server, which they start themselves, and have a database each. Without MariaDB they fail.
 
 mod conformance;
+#[path = "mysql/locks.rs"]
+mod locks;
 
 use conformance::{Running, Stand, conformance, execute, forward, one_integer, owner, revert, statements};
 use lockstep_core::Engine;
@@ -29,9 +31,15 @@ async fn stand() -> Stand {
     let server = tokio::task::spawn_blocking(server).await.unwrap();
     let name = format!("shard_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
     server.create_database(&name).await.unwrap();
+    let told = plain::connect(Engine::Mariadb, &server.dsn(&name)).await.unwrap();
+    told.batch("INSTALL PLUGIN IF NOT EXISTS metadata_lock_info SONAME 'metadata_lock_info'").await.unwrap();
+    stand_on(server, &name)
+}
+
+fn stand_on(server: &LocalMariadb, name: &str) -> Stand {
     Stand {
         engine: Engine::Mariadb,
-        dsn: server.dsn(&name),
+        dsn: server.dsn(name),
         meta: "lockstep_meta",
         endless: "SELECT BENCHMARK(100000000000000, MD5(1))",
         hold_users: "BEGIN; SELECT count(*) FROM users",
@@ -370,39 +378,6 @@ async fn an_unreachable_database_is_named() {
 }
 
 #[tokio::test]
-async fn nobody_waits_long_behind_a_step_that_waits() {
-    let stand = stand().await;
-    let plain = stand.users(1).await;
-    let database = stand.claimed().await;
-    let holder = stand.plain().await;
-    holder.batch(stand.hold_users).await.unwrap();
-    let mut running = Running::start(&database, &forward(1, statements(&["ALTER TABLE users ADD email text"])));
-    running.progress.wait_for(|progress| progress.lock_timeouts >= 1).await.unwrap();
-    // The step is tried again and again; whoever came in between got through, and not only when the holder left.
-    for _ in 0..20 {
-        assert_eq!(one_integer(&plain, "SELECT COUNT(*) FROM users").await, 1);
-    }
-    holder.batch("COMMIT").await.unwrap();
-    running.result.await.unwrap().unwrap();
-}
-
-#[tokio::test]
-async fn a_statement_gives_way_to_those_who_wait_behind_it() {
-    let stand = stand().await;
-    let plain = stand.users(40).await;
-    let database = stand.claimed().await;
-    // It writes the table anew, computes long for each row, and lets nobody else write meanwhile.
-    let slow = "ALTER TABLE users ADD COLUMN sum integer AS (LENGTH(SHA2(REPEAT(name, 2000000), 512))) STORED, ALGORITHM = COPY";
-    let running = Running::start(&database, &forward(1, statements(&[slow])));
-    let begun = "SELECT COUNT(*) FROM information_schema.PROCESSLIST
-        WHERE DB = DATABASE() AND INFO LIKE 'ALTER TABLE users%' AND STATE = 'copy to tmp table'";
-    while one_integer(&plain, begun).await == 0 {}
-    plain.batch("UPDATE users SET name = 'mine' WHERE id = 1").await.unwrap();
-    let measurement = running.result.await.unwrap().unwrap();
-    assert!(measurement.attempts > 1 && measurement.blocked_sessions_max == 1, "{measurement:?}");
-}
-
-#[tokio::test]
 async fn a_newer_fence_stops_what_is_half_done() {
     let stand = stand().await;
     let plain = stand.users(1).await;
@@ -410,7 +385,7 @@ async fn a_newer_fence_stops_what_is_half_done() {
     let holder = stand.plain().await;
     holder.batch(stand.hold_users).await.unwrap();
     let mut running = Running::start(&database, &forward(1, statements(&["ALTER TABLE users ADD email text"])));
-    running.progress.wait_for(|progress| progress.lock_timeouts >= 1).await.unwrap();
+    running.progress.wait_for(|progress| !progress.blockers.is_empty()).await.unwrap();
     plain.execute("UPDATE lockstep_meta SET fence = 11", &[]).await.unwrap();
     holder.batch("COMMIT").await.unwrap();
     let error = running.result.await.unwrap().unwrap_err();

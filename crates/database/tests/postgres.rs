@@ -3,17 +3,18 @@
 //! The tests share one server, which they start themselves, and have a database each. Without PostgreSQL they fail.
 
 mod conformance;
+#[path = "postgres/locks.rs"]
+mod locks;
 #[path = "postgres/standby.rs"]
 mod standby;
 
 use conformance::{Running, Stand, conformance, execute, forward, one_integer, owner, revert, statements};
-use lockstep_core::step::Action;
-use lockstep_core::{Engine, Fence, Version};
+use lockstep_core::step::{Action, Backfill};
+use lockstep_core::{Engine, Version};
 use lockstep_database::local_postgres::{LocalPostgres, Settings};
-use lockstep_database::{Database, Error, Outcome, Patience, plain};
+use lockstep_database::{Error, Outcome, plain};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 fn server() -> &'static LocalPostgres {
     static SERVER: OnceLock<LocalPostgres> = OnceLock::new();
@@ -268,58 +269,22 @@ async fn a_read_only_database_is_named() {
     assert!(matches!(error, Error::ReadOnly { .. }), "{error}");
 }
 
-/// A step that locks `users` and waits for a row in `release`, once it has its lock.
-async fn hold_users_until_released(
-    database: &Arc<dyn Database>,
-    plain: &plain::Connection,
-    queue_wait_max: Duration,
-) -> Running {
-    plain.batch("CREATE TABLE release (a integer)").await.unwrap();
-    let until_released =
-        "DO $$ BEGIN WHILE NOT EXISTS (SELECT FROM release) LOOP PERFORM pg_sleep(0.01); END LOOP; END $$";
-    let mut job = forward(1, statements(&["LOCK TABLE users IN ACCESS EXCLUSIVE MODE", until_released]));
-    job.patience.queue_wait_max = queue_wait_max;
-    let running = Running::start(database, &job);
-    let locked =
-        "SELECT count(*) FROM pg_locks WHERE relation = 'users'::regclass AND mode = 'AccessExclusiveLock'";
-    while one_integer(plain, locked).await == 0 {}
-    running
-}
-
+/// Two texts are one key under such a collation if they differ in case alone; batches are cut by the key's own order.
 #[tokio::test]
-async fn those_who_wait_behind_a_step_are_counted() {
+async fn keys_under_a_collation_that_is_not_by_bytes_are_gone_through() {
     let stand = stand().await;
-    let plain = stand.users(1).await;
-    let database = stand.claimed().await;
-    let running = hold_users_until_released(&database, &plain, Duration::MAX).await;
-    let reader = stand.plain().await;
-    let reading = tokio::spawn(async move { one_integer(&reader, "SELECT count(*) FROM users").await });
-    let waiting =
-        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
-    while one_integer(&plain, waiting).await == 0 {}
-    let since = plain.query("SELECT clock_timestamp()::text", &[]).await.unwrap().remove(0).remove(0);
-    let watched = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_blocking_pids%' AND state = 'idle'
-        AND datname = current_database() AND query_start > $1::text::timestamptz";
-    while plain.query(watched, std::slice::from_ref(&since)).await.unwrap()[0][0].as_integer() == Some(0) {}
-    plain.batch("INSERT INTO release VALUES (1)").await.unwrap();
-    let measurement = running.result.await.unwrap().unwrap();
-    assert_eq!(measurement.blocked_sessions_max, 1);
-    assert_eq!(reading.await.unwrap(), 1);
-    assert_eq!(database.ledger().await.unwrap().fence, Fence(10));
-}
-
-#[tokio::test]
-async fn a_statement_gives_way_to_those_who_wait_behind_it() {
-    let stand = stand().await;
-    let plain = stand.users(1).await;
-    let database = stand.claimed().await;
-    // Whoever waits behind it writes the row for which it waits itself: without giving way neither would get on.
-    let running = hold_users_until_released(&database, &plain, Patience::default().queue_wait_max).await;
-    let writer = stand.plain().await;
-    let writing = writer.batch("UPDATE users SET name = 'mine'; INSERT INTO release VALUES (1)");
-    tokio::time::timeout(Duration::from_secs(30), writing).await.expect("the statement gives way").unwrap();
-    let measurement = running.result.await.unwrap().unwrap();
-    assert!(measurement.attempts > 1, "{measurement:?}");
+    let plain = stand.plain().await;
+    plain
+        .batch(
+            "CREATE COLLATION caseless (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+             CREATE TABLE users (name text COLLATE caseless PRIMARY KEY, touched integer NOT NULL DEFAULT 0);
+             INSERT INTO users SELECT CASE i % 2 WHEN 0 THEN 'Name ' ELSE 'näme ' END || i FROM generate_series(1, 200) i",
+        )
+        .await
+        .unwrap();
+    let fill = Backfill { key: vec!["name".to_owned()], ..conformance::backfill::touch(7) };
+    execute(&stand.claimed().await, &forward(1, Action::Backfill(fill))).await.unwrap();
+    assert_eq!(one_integer(&plain, "SELECT count(*) FROM users WHERE touched = 1").await, 200);
 }
 
 #[tokio::test]

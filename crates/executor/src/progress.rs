@@ -1,6 +1,7 @@
 //! How far the node is: soft state for watchers, never replicated.
 
 use lockstep_core::Version;
+use lockstep_database::Blocker;
 use std::time::SystemTime;
 
 /// How far the node is with what it does.
@@ -20,6 +21,8 @@ pub struct Progress {
     pub attempts: u32,
     /// Why the newest attempt ended, or why there is nothing to do; `None` once an attempt succeeded.
     pub last_error: Option<String>,
+    /// Who holds what the present attempt needs, and is waited for.
+    pub blockers: Vec<Blocker>,
     /// Since when it has been at this activity and version, by this machine's clock.
     pub since: SystemTime,
 }
@@ -84,6 +87,7 @@ impl Progress {
             batches: 0,
             attempts: 0,
             last_error: None,
+            blockers: Vec::new(),
             since: SystemTime::now(),
         }
     }

@@ -172,6 +172,15 @@ fn progress() -> view::Progress {
         remaining_ms: Some(18_000),
         throttled_by: "lag".into(),
         attempts: 1,
+        blockers: vec![view::Blocker {
+            text: "process 7 holds users".to_owned(),
+            process: Some(7),
+            user: "app".to_owned(),
+            application: "reports".to_owned(),
+            age_ms: Some(9_000),
+            query: "SELECT 1".to_owned(),
+            remedy: "end it".to_owned(),
+        }],
         age_ms: 250,
     }
 }

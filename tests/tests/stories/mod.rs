@@ -3,6 +3,7 @@
 pub(crate) mod change;
 pub(crate) mod client;
 pub(crate) mod kill;
+pub(crate) mod locks;
 pub(crate) mod membership;
 pub(crate) mod migrations;
 pub(crate) mod partition;

@@ -3,7 +3,7 @@
 use super::error::Error;
 use super::reader::missing;
 use super::sources::Values;
-use super::{Advertise, Change, Cluster, Config, Database, Listen, Log, LogFormat, Raft, Security};
+use super::{Advertise, Change, Cluster, Config, Database, Listen, Locks, Log, LogFormat, Raft, Security};
 use lockstep_core::Engine;
 use lockstep_core::node::Role;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -26,6 +26,7 @@ pub(super) fn config(values: &Values, base: &Path) -> Result<Config, Error> {
         cluster: cluster(values, base)?,
         change: Change { retention: values.duration("change.retention")?.unwrap_or(Change::default().retention) },
         raft: raft(values)?,
+        locks: locks(values)?,
         security: Security { operator_token: values.secret("security.operator_token", base)? },
         log: log(values)?,
     })
@@ -84,6 +85,20 @@ fn raft(values: &Values) -> Result<Raft, Error> {
             .unwrap_or(default.snapshot_every_entries),
         request_timeout: duration("raft.request_timeout", default.request_timeout)?,
         join_timeout: duration("raft.join_timeout", default.join_timeout)?,
+    })
+}
+
+fn locks(values: &Values) -> Result<Locks, Error> {
+    let default = Locks::default();
+    let duration = |path, otherwise| Ok::<_, Error>(values.duration(path)?.unwrap_or(otherwise));
+    let sessions = values.number("locks.queue_sessions_max")?;
+    Ok(Locks {
+        lock_timeout: duration("locks.lock_timeout", default.lock_timeout)?,
+        queue_wait_max: duration("locks.queue_wait_max", default.queue_wait_max)?,
+        queue_sessions_max: sessions
+            .map_or(default.queue_sessions_max, |count| u32::try_from(count).unwrap_or(u32::MAX)),
+        end_blockers_after: values.duration("locks.end_blockers_after")?,
+        batch_target: duration("locks.batch_target", default.batch_target)?,
     })
 }
 

@@ -13,6 +13,7 @@ pub(super) fn check(config: &Config, values: &Values) -> Result<(), Error> {
     membership(config)?;
     token(config, values)?;
     timings(config, values)?;
+    locks(config, values)?;
     if let Err(error) = EnvFilter::try_new(&config.log.level) {
         return Err(values.invalid("log.level", &format!("cannot be read: {error}; e.g. \"info\"")));
     }
@@ -75,6 +76,17 @@ fn token(config: &Config, values: &Values) -> Result<(), Error> {
     if config.security.operator_token.as_ref().is_some_and(is_short) {
         let problem = format!("must be at least {CHARACTERS_MIN} printable ASCII characters without spaces");
         return Err(values.invalid("security.operator_token", &problem));
+    }
+    Ok(())
+}
+
+/// Zero means without end to a database, and everybody would wait behind a step.
+fn locks(config: &Config, values: &Values) -> Result<(), Error> {
+    let locks = &config.locks;
+    for (path, value) in [("locks.lock_timeout", locks.lock_timeout), ("locks.batch_target", locks.batch_target)] {
+        if value.as_millis() == 0 {
+            return Err(values.invalid(path, "must be at least 1ms"));
+        }
     }
     Ok(())
 }

@@ -24,6 +24,7 @@ pub use secret::Secret;
 
 use lockstep_core::Engine;
 use lockstep_core::node::Role;
+use lockstep_database::Patience;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -49,6 +50,8 @@ pub struct Config {
     pub change: Change,
     /// `[raft]`: how the agents agree.
     pub raft: Raft,
+    /// `[locks]`: how long a step waits for others, and others for a step.
+    pub locks: Locks,
     /// `[security]`: who may do what.
     pub security: Security,
     /// `[log]`: what the agent writes to stderr.
@@ -152,6 +155,46 @@ impl Default for Raft {
             request_timeout: Duration::from_secs(4),
             join_timeout: Duration::from_secs(60),
         }
+    }
+}
+
+/// How long a step waits for others in this node's database, and others for a step; see docs/locks.md.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Locks {
+    /// `locks.lock_timeout`: waiting for one lock. Default 100 ms.
+    pub lock_timeout: Duration,
+    /// `locks.queue_wait_max`: a statement is cancelled, and tried again later, once somebody has waited behind it for so long.
+    /// Default 75 ms.
+    pub queue_wait_max: Duration,
+    /// `locks.queue_sessions_max`: or once more than so many sessions do. Default 20.
+    pub queue_sessions_max: u32,
+    /// `locks.end_blockers_after`: sessions that hold what a step needs in a transaction older than this are ended. Unset, as by
+    /// default: never.
+    pub end_blockers_after: Option<Duration>,
+    /// `locks.batch_target`: how long one batch of a backfill should lock its rows. Default 100 ms.
+    pub batch_target: Duration,
+}
+
+impl Locks {
+    pub(crate) fn patience(&self) -> Patience {
+        let Self { lock_timeout, queue_wait_max, queue_sessions_max, end_blockers_after, batch_target } = *self;
+        Patience {
+            lock_timeout,
+            queue_wait_max,
+            queue_sessions_max,
+            end_blockers_after,
+            batch_target,
+            ..Patience::default()
+        }
+    }
+}
+
+impl Default for Locks {
+    fn default() -> Self {
+        let Patience {
+            lock_timeout, queue_wait_max, queue_sessions_max, end_blockers_after, batch_target, ..
+        } = Patience::default();
+        Self { lock_timeout, queue_wait_max, queue_sessions_max, end_blockers_after, batch_target }
     }
 }
 

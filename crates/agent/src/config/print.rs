@@ -28,7 +28,7 @@ impl Config {
 
     /// Every key with its value; `None` for what is not set.
     pub(super) fn settings(&self) -> Vec<(&'static str, Option<Value>)> {
-        let (cluster, raft) = (&self.cluster, &self.raft);
+        let (cluster, raft, locks) = (&self.cluster, &self.raft, &self.locks);
         vec![
             ("name", text(&self.name)),
             ("data_dir", text(self.data_dir.display())),
@@ -55,6 +55,11 @@ impl Config {
             ("raft.snapshot_every_entries", number(raft.snapshot_every_entries)),
             ("raft.request_timeout", duration(raft.request_timeout)),
             ("raft.join_timeout", duration(raft.join_timeout)),
+            ("locks.lock_timeout", duration(locks.lock_timeout)),
+            ("locks.queue_wait_max", duration(locks.queue_wait_max)),
+            ("locks.queue_sessions_max", number(locks.queue_sessions_max.into())),
+            ("locks.end_blockers_after", locks.end_blockers_after.and_then(duration)),
+            ("locks.batch_target", duration(locks.batch_target)),
             ("security.operator_token", self.security.operator_token.as_ref().and_then(|_| text(REDACTED))),
             ("log.format", text(if self.log.format == LogFormat::Text { "text" } else { "json" })),
             ("log.level", text(&self.log.level)),

@@ -58,12 +58,14 @@ fn check_refused_with(lines: &str, wanted: &str) {
 
 #[test]
 fn defaults_are_for_one_machine() {
-    let Config { listen, raft, log, security, advertise, .. } = File::new(NEEDED).load(&[], &[]).unwrap().config;
+    let Config { listen, raft, locks, log, security, advertise, .. } =
+        File::new(NEEDED).load(&[], &[]).unwrap().config;
     assert_eq!(
         (listen.client.to_string(), listen.peer.to_string()),
         ("127.0.0.1:7400".into(), "127.0.0.1:7401".into())
     );
     assert_eq!(raft, super::Raft::default());
+    assert_eq!((locks.patience(), locks.end_blockers_after), (lockstep_database::Patience::default(), None));
     assert_eq!((log.format, log.level.as_str()), (LogFormat::Text, "info"));
     assert_eq!((security.operator_token, advertise.client), (None, None));
 }
@@ -168,6 +170,7 @@ fn wrong_values_are_refused_with_key_and_place() {
         ),
         ("[advertise]\npeer = \"db-1\"\n", "agent.toml:7: `advertise.peer` is \"db-1\"; it must be host:port"),
         ("[cluster]\nbootstrap = \"yes\"\n", "agent.toml:7: `cluster.bootstrap` must be true or false"),
+        ("[locks]\nlock_timeout = \"0s\"\n", "agent.toml:7: `locks.lock_timeout` must be at least 1ms"),
         (
             "[security]\noperator_token = \"short\"\n",
             "agent.toml:7: `security.operator_token` must be at least 16 printable ASCII characters without spaces",

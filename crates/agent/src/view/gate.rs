@@ -48,6 +48,9 @@ fn explain_node(holdout: &mut Holdout, node: NodeId, around: &Surroundings) {
         }
         return;
     }
+    if let Some(blocker) = heard.told.work.as_ref().and_then(|work| work.blockers.first()) {
+        holdout.remedy.clone_from(&blocker.remedy);
+    }
     for fact in work(holdout, node, heard) {
         add(&mut holdout.reason, &fact);
     }

@@ -2,7 +2,7 @@
 
 use crate::soft::Heard;
 use lockstep_core::NodeId;
-use lockstep_proto::view::Progress;
+use lockstep_proto::view::{Blocker, Progress};
 use std::time::Duration;
 
 /// What a node told of its work; `None` when it told of nothing worth showing.
@@ -19,8 +19,21 @@ pub(crate) fn progress(node: NodeId, node_name: &str, heard: &Heard) -> Option<P
         remaining_ms: remaining_ms(work.rows_done, work.rows_total, work.rows_per_second),
         throttled_by: String::new(),
         attempts: work.attempts,
+        blockers: work.blockers.iter().map(blocker).collect(),
         age_ms: milliseconds(heard.age),
     })
+}
+
+fn blocker(blocker: &lockstep_database::Blocker) -> Blocker {
+    Blocker {
+        text: blocker.to_string(),
+        process: blocker.process,
+        user: blocker.user.clone(),
+        application: blocker.application.clone(),
+        age_ms: blocker.age_ms,
+        query: blocker.query.clone(),
+        remedy: blocker.remedy.clone(),
+    }
 }
 
 fn remaining_ms(rows_done: u64, rows_total: Option<u64>, rows_per_second: u64) -> Option<u64> {
@@ -51,6 +64,9 @@ pub(crate) fn sentence(progress: &Progress) -> String {
     }
     if progress.attempts > 1 {
         parts.push(format!("attempt {}", progress.attempts));
+    }
+    if let Some(blocker) = progress.blockers.first() {
+        parts.push(format!("waits for {}", blocker.text));
     }
     parts.join(", ")
 }

@@ -92,6 +92,30 @@ fn the_gate_says_what_each_node_is_doing_about_it() {
 }
 
 #[test]
+fn whoever_holds_what_a_step_needs_is_named_with_what_ends_it() {
+    let blocker = lockstep_database::Blocker {
+        process: Some(7),
+        user: "app".to_owned(),
+        age_ms: Some(9_000),
+        query: "SELECT 1".to_owned(),
+        holds: "users".to_owned(),
+        is_certain: true,
+        remedy: "SELECT pg_terminate_backend(7)".to_owned(),
+        ..Default::default()
+    };
+    let told = working(Work { attempts: 1, blockers: vec![blocker], ..Work::default() });
+    let gate = super::gate::gate(&executing(), &around(1, told)).unwrap();
+    let holdout = &gate.gate.holdouts[0];
+    assert_eq!(
+        (holdout.reason.as_str(), holdout.remedy.as_str()),
+        (
+            "has not executed yet: executing, waits for process 7 (user app) holds users since 9 s, last statement: SELECT 1",
+            "SELECT pg_terminate_backend(7)"
+        )
+    );
+}
+
+#[test]
 fn the_remedy_for_a_silent_agent_begins_with_the_agent() {
     let gate = super::gate::gate(&executing(), &around(42, Told::default())).unwrap();
     let remedy = &gate.gate.holdouts[0].remedy;

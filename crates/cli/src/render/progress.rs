@@ -32,5 +32,8 @@ pub(crate) fn work(progress: &Progress) -> String {
     if !progress.throttled_by.is_empty() {
         parts.push(format!("slowed by {}", progress.throttled_by));
     }
+    if let Some(blocker) = progress.blockers.first() {
+        parts.push(format!("waits for {}", blocker.text));
+    }
     parts.join(", ")
 }

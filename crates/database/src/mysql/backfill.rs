@@ -10,6 +10,7 @@ use crate::batch_size::BatchSize;
 use crate::error::Error;
 use crate::ledger::State;
 use crate::retry::milliseconds;
+use crate::span::Span;
 use lockstep_core::in_flight::Measurement;
 use lockstep_core::step::Backfill;
 use mysql_async::prelude::Queryable as _;
@@ -32,67 +33,79 @@ pub(super) async fn run(run: &mut Run<'_>, backfill: &Backfill) -> Result<Measur
         return Ok(run.measurement(0, 0));
     };
     let mut reached = begin.reached;
+    let mut span = span_of(run, backfill, &columns, &reached).await?;
     let rows_total_estimate = estimate(run, backfill).await?;
     let mut size = BatchSize::new(backfill.batch_rows_max, run.job.patience.batch_target);
-    loop {
+    let mut is_last = false;
+    while !is_last {
         run.progress.send_modify(|progress| {
             progress.rows_done = reached.rows_done;
             progress.batches = reached.batches;
             progress.rows_total_estimate = rows_total_estimate;
         });
         run.go_on().await?;
-        let batch_started = Instant::now();
-        let (next, last) = batch(run, backfill, &columns, reached, size.rows()).await?;
-        reached = next;
-        if last {
-            break;
-        }
-        size.observe(batch_started.elapsed());
+        is_last = batch(run, backfill, &columns, &mut span, &mut reached, &mut size).await?;
     }
     let duration_ms = milliseconds(started.elapsed());
     Ok(Measurement { duration_ms, ..run.measurement(reached.rows_written, reached.batches) })
 }
 
-/// One batch; true when it was the last.
+/// One batch; true when it was the last. Tried again with fewer rows when somebody was in its way, or it in somebody's.
 async fn batch(
     run: &mut Run<'_>,
     backfill: &Backfill,
     columns: &[KeyColumn],
-    reached: Reached,
-    rows: u32,
-) -> Result<(Reached, bool), Error> {
-    let start = cursor_of(run, columns, &reached)?;
-    let end = find_end(run, backfill, columns, &start, rows).await?;
-    let last = end.as_ref().is_none_or(|end| end.rows < u64::from(rows));
+    span: &mut Span<String>,
+    reached: &mut Reached,
+    size: &mut BatchSize,
+) -> Result<bool, Error> {
     run.attempts.next_transaction();
-    let update = end.as_ref().map(|end| update(backfill, columns, &start, &end.key));
-    let next = run.write(&Batch { update, end, reached, last }).await?;
-    Ok((next, last))
+    loop {
+        let begun = Instant::now();
+        let end = find_end(run, backfill, columns, span, size.rows()).await?;
+        let rows = end.as_ref().map_or(0, |end| end.rows);
+        let last = end.as_ref().is_none_or(|end| rows < u64::from(size.rows()) || end.key == span.until);
+        let update = end.as_ref().map(|end| update(backfill, columns, &span.after, &end.key));
+        match run.try_write(&Batch { update, end, span, reached, last }).await {
+            Err(Error::Busy { .. }) => {
+                size.shrink();
+                run.pause().await?;
+            }
+            Err(error) => return Err(error),
+            Ok(next) => {
+                size.observe(rows, begun.elapsed());
+                (*span, *reached) = next;
+                return Ok(last);
+            }
+        }
+    }
 }
 
-struct Batch {
+struct Batch<'a> {
     update: Option<String>,
     end: Option<End>,
-    reached: Reached,
+    span: &'a Span<String>,
+    reached: &'a Reached,
     last: bool,
 }
 
 #[async_trait::async_trait]
-impl Work for Batch {
-    type Output = Reached;
+impl Work for Batch<'_> {
+    type Output = (Span<String>, Reached);
 
-    async fn run(&self, here: &mut Here<'_>) -> Result<Reached, Error> {
+    async fn run(&self, here: &mut Here<'_>) -> Result<(Span<String>, Reached), Error> {
         ledger::check_fence(here).await?;
-        let mut next = self.reached.clone();
+        let (mut span, mut next) = (self.span.clone(), self.reached.clone());
         if let (Some(end), Some(update)) = (&self.end, &self.update) {
             next.rows_written += here.run(update).await?;
             next.rows_done += end.rows;
             next.batches += 1;
-            next.cursor = Some(serde_json::to_string(&end.key).expect("texts always serialise"));
+            span.after.clone_from(&end.key);
+            next.cursor = Some(span.text());
         }
         let state = if self.last { here.job.kind.done() } else { State::Claimed };
         ledger::write(here, state, &next).await?;
-        Ok(next)
+        Ok((span, next))
     }
 }
 
@@ -109,41 +122,71 @@ async fn find_end(
     run: &mut Run<'_>,
     backfill: &Backfill,
     columns: &[KeyColumn],
-    start: &Key,
+    span: &Span<String>,
     rows: u32,
 ) -> Result<Option<End>, Error> {
+    if span.until.is_empty() {
+        return Ok(None);
+    }
     let list = |form: &dyn Fn(&KeyColumn) -> String| columns.iter().map(form).collect::<Vec<_>>().join(", ");
     let key = list(&KeyColumn::quoted);
-    let condition = if start.is_empty() { String::new() } else { format!("WHERE {}", beyond(columns, start)) };
+    let mut within = up_to(columns, &span.until);
+    if !span.after.is_empty() {
+        within = format!("{within} AND {}", beyond(columns, &span.after));
+    }
     let sql = format!(
-        "SELECT COUNT(*) OVER (), {} FROM (SELECT {key} FROM {} {condition} ORDER BY {key} LIMIT {rows}) batch
+        "SELECT {}, COUNT(*) OVER () FROM (SELECT {key} FROM {} WHERE {within} ORDER BY {key} LIMIT {rows}) batch
          ORDER BY {} LIMIT 1",
         list(&KeyColumn::text),
         backfill.table,
         list(&|column| format!("{} DESC", column.quoted())),
     );
     let Some(row) = run.first_row(&sql).await? else { return Ok(None) };
-    let unreadable = || Error::Engine {
-        database: run.server.place.clone(),
-        reason: format!("the key of {} is not readable as text", backfill.table),
-    };
-    let count: Option<u64> = row.get(0);
-    let text = |position: usize| row.get_opt::<String, _>(position).and_then(Result::ok);
-    let key: Option<Key> = (1..=columns.len()).map(text).collect();
-    let (Some(rows), Some(key)) = (count, key) else { return Err(unreadable()) };
-    Ok(Some(End { rows, key }))
+    let rows: Option<u64> = row.get(columns.len());
+    let rows = rows.ok_or_else(|| unreadable(run, backfill))?;
+    Ok(Some(End { rows, key: key_of(run, backfill, columns, &row)? }))
 }
 
-fn cursor_of(run: &Run<'_>, columns: &[KeyColumn], reached: &Reached) -> Result<Key, Error> {
-    let Some(text) = &reached.cursor else { return Ok(Key::new()) };
+fn key_of(
+    run: &Run<'_>,
+    backfill: &Backfill,
+    columns: &[KeyColumn],
+    row: &mysql_async::Row,
+) -> Result<Key, Error> {
+    let text = |position: usize| row.get_opt::<String, _>(position).and_then(Result::ok);
+    let key: Option<Key> = (0..columns.len()).map(text).collect();
+    key.ok_or_else(|| unreadable(run, backfill))
+}
+
+fn unreadable(run: &Run<'_>, backfill: &Backfill) -> Error {
+    Error::Engine {
+        database: run.server.place.clone(),
+        reason: format!("the key of {} is not readable as text", backfill.table),
+    }
+}
+
+/// What is left to do, by the ledger; up to the last row that is there now if it does not say.
+async fn span_of(
+    run: &mut Run<'_>,
+    backfill: &Backfill,
+    columns: &[KeyColumn],
+    reached: &Reached,
+) -> Result<Span<String>, Error> {
+    let list = |form: &dyn Fn(&KeyColumn) -> String| columns.iter().map(form).collect::<Vec<_>>().join(", ");
+    let backwards = list(&|column| format!("{} DESC", column.quoted()));
+    let sql = format!("SELECT {} FROM {} ORDER BY {backwards} LIMIT 1", list(&KeyColumn::text), backfill.table);
+    let until = match run.first_row(&sql).await? {
+        Some(row) => key_of(run, backfill, columns, &row)?,
+        None => Key::new(),
+    };
     let damaged = |reason: String| Error::DamagedLedger { database: run.server.place.clone(), reason };
     let version = run.job.version;
-    let key: Key = serde_json::from_str(text)
+    let span = Span::read(reached.cursor.as_deref(), until)
         .map_err(|error| damaged(format!("the cursor of version {version} is not readable: {error}")))?;
-    if key.len() != columns.len() {
+    if [&span.after, &span.until].iter().any(|key| !key.is_empty() && key.len() != columns.len()) {
         return Err(damaged(format!("the cursor of version {version} is of another key")));
     }
-    Ok(key)
+    Ok(span)
 }
 
 /// The key's columns. Refuses columns that are not there or may hold NULL (a row without a key is in no batch).

@@ -3,6 +3,7 @@
 use super::Mysql;
 use super::connect::{Server, code, meaning};
 use super::ledger;
+use super::lookout::GONE_ALREADY;
 use crate::error::Error;
 use crate::ledger::{Ledger, Owner};
 use mysql_async::Conn;
@@ -122,7 +123,6 @@ pub(super) async fn run_alone(server: &Server, connection: &mut Conn, patience: 
 }
 
 async fn end_leftover(server: &Server, connection: &mut Conn) -> Result<(), Error> {
-    const GONE_ALREADY: u16 = 1094;
     let sql = format!("SELECT IS_USED_LOCK({RUN})");
     let holder: Option<Option<u64>> =
         connection.query_first(&sql).await.map_err(|error| meaning(&server.place, &sql, &error))?;

@@ -23,6 +23,7 @@ mod health;
 mod introspect;
 mod key;
 mod ledger;
+mod lookout;
 mod one_by_one;
 mod preflight;
 mod sizes;

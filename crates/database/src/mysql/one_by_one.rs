@@ -101,6 +101,7 @@ async fn fingerprint(run: &Run<'_>) -> Result<String, Error> {
 async fn run_one(run: &mut Run<'_>, sql: &str, undoes_unfinished_work: bool) -> Result<(), Error> {
     run.go_on().await?;
     loop {
+        run.wait_for_holders().await?;
         run.attempts.begin();
         match run.alone(sql).await {
             Err(Error::Busy { .. }) => run.pause().await?,

@@ -16,7 +16,7 @@ use mysql_async::prelude::Queryable as _;
 use std::time::Duration;
 
 /// The server renews its list of transactions only when nobody has read it for 100 ms.
-const UNREAD: Duration = Duration::from_millis(110);
+pub(super) const UNREAD: Duration = Duration::from_millis(110);
 
 pub(super) async fn preflight(server: &Server, step: &Step, limits: &Limits) -> Vec<Obstacle> {
     match look(server, step, limits).await {
@@ -56,8 +56,7 @@ async fn read_only(server: &Server, connection: &mut Conn) -> Result<Option<Obst
     }))
 }
 
-/// Transactions older than the limit that hold a target. Who holds which table is told by MySQL's performance schema and by
-/// MariaDB's plugin `metadata_lock_info`; without it every old transaction in the database may.
+/// Transactions older than the limit that hold a target.
 async fn old_transactions(
     server: &Server,
     connection: &mut Conn,
@@ -65,16 +64,10 @@ async fn old_transactions(
     targets: &[String],
     limits: &Limits,
 ) -> Result<Vec<Obstacle>, Error> {
-    let holds = match (targets.is_empty(), engine) {
-        (true, _) => return Ok(Vec::new()),
-        (false, Engine::Mariadb) => holds_by_plugin(connection, targets).await,
-        (false, _) => Some(format!(
-            "p.ID IN (SELECT t.PROCESSLIST_ID FROM performance_schema.metadata_locks m
-                JOIN performance_schema.threads t ON t.THREAD_ID = m.OWNER_THREAD_ID
-                WHERE m.OBJECT_SCHEMA = DATABASE() AND m.OBJECT_NAME IN ({}))",
-            names(targets)
-        )),
-    };
+    if targets.is_empty() {
+        return Ok(Vec::new());
+    }
+    let holds = holds(engine, connection, targets).await;
     let certainly = if holds.is_some() { "holds" } else { "may hold" };
     let sql = format!(
         "SELECT p.ID, p.USER, p.HOST, TIMESTAMPDIFF(MICROSECOND, t.trx_started, NOW(6)) DIV 1000, p.INFO
@@ -101,7 +94,7 @@ async fn old_transactions(
     Ok(rows.into_iter().map(describe).collect())
 }
 
-fn not_seen(server: &Server, error: &mysql_async::Error) -> Error {
+pub(super) fn not_seen(server: &Server, error: &mysql_async::Error) -> Error {
     match meaning(&server.place, "looking for old transactions", error) {
         Error::NoPermission { database, reason, .. } => {
             let remedy = format!("GRANT PROCESS ON *.* TO the agent's user {}", server.user());
@@ -111,7 +104,17 @@ fn not_seen(server: &Server, error: &mysql_async::Error) -> Error {
     }
 }
 
-async fn holds_by_plugin(connection: &mut Conn, targets: &[String]) -> Option<String> {
+/// A condition on `p.ID`: the session holds one of the tables. MySQL's performance schema and MariaDB's plugin `metadata_lock_info`
+/// tell; `None` without them.
+pub(super) async fn holds(engine: Engine, connection: &mut Conn, targets: &[String]) -> Option<String> {
+    if engine == Engine::Mysql {
+        return Some(format!(
+            "p.ID IN (SELECT t.PROCESSLIST_ID FROM performance_schema.metadata_locks m
+                JOIN performance_schema.threads t ON t.THREAD_ID = m.OWNER_THREAD_ID
+                WHERE m.OBJECT_SCHEMA = DATABASE() AND m.OBJECT_NAME IN ({}))",
+            names(targets)
+        ));
+    }
     let sql = "SELECT COUNT(*) FROM information_schema.PLUGINS
         WHERE PLUGIN_NAME = 'METADATA_LOCK_INFO' AND PLUGIN_STATUS = 'ACTIVE'";
     let found: Result<Option<u8>, _> = connection.query_first(sql).await;

@@ -92,14 +92,19 @@ impl<'a> Run<'a> {
             self.go_on().await?;
         }
         loop {
-            self.attempts.begin();
-            let attempt = attempt(&mut self.connection, &self.server.place, self.job, self.cancel, work);
-            let place = &self.server.place;
-            match cancellable(&self.watchdog, false, self.cancel, place, &self.job.step_name, attempt).await {
+            match self.try_write(work).await {
                 Err(Error::Busy { .. }) => self.pause().await?,
                 result => return result,
             }
         }
+    }
+
+    /// One transaction, tried once.
+    pub(super) async fn try_write<W: Work>(&mut self, work: &W) -> Result<W::Output, Error> {
+        self.attempts.begin();
+        let attempt = attempt(&mut self.connection, &self.server.place, self.job, self.cancel, work);
+        let place = &self.server.place;
+        cancellable(&self.watchdog, false, self.cancel, place, &self.job.step_name, attempt).await
     }
 
     /// One transaction, not tried again, and done even when the job was cancelled.

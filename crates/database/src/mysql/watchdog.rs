@@ -5,9 +5,11 @@
 //! stop its statement either: interrupting it is the only way.
 
 use super::connect::Server;
+use super::preflight::UNREAD;
 use crate::error::Error;
 use crate::job::Patience;
 use crate::queue::Queue;
+use lockstep_core::Engine;
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable as _;
 use std::sync::Arc;
@@ -114,6 +116,7 @@ async fn watch_on(shared: &Shared, mut connection: Conn) -> Result<(), mysql_asy
     let mut rhythm = tokio::time::interval((lock_timeout / 4).clamp(RHYTHM_MIN, RHYTHM_MAX));
     let mut waiting_since: Option<Instant> = None;
     let mut queue = Queue::new(&shared.patience);
+    let mut rows = RowWaits::default();
     loop {
         rhythm.tick().await;
         if !shared.busy.load(Ordering::SeqCst) {
@@ -130,7 +133,10 @@ async fn watch_on(shared: &Shared, mut connection: Conn) -> Result<(), mysql_asy
         waiting_since = if watched { waiting_since.or_else(|| Some(Instant::now())) } else { None };
         let is_late = waiting_since.is_some_and(|since| since.elapsed() >= lock_timeout);
         let behind = if shared.defines.load(Ordering::SeqCst) { others.as_slice() } else { &[] };
-        if is_late || queue.is_too_long(behind, Instant::now()) {
+        if is_late
+            || queue.is_too_long(behind, Instant::now())
+            || rows.are_too_long(shared, &mut connection).await?
+        {
             shared.fired.store(true, Ordering::SeqCst);
             interrupt(shared, &mut connection).await;
             waiting_since = None;
@@ -146,8 +152,56 @@ struct Waiting {
     others: Vec<u64>,
 }
 
-/// Who waits for a row stands in a table that the server does not renew while it is read often; there the server's own limit
-/// holds.
+/// Waits for rows: of the watched statement, and of others for rows that it has changed. The server's own limit for them counts in whole
+/// seconds.
+///
+/// Who waits for whom stands in tables that the server does not renew while they are read often, so they are read only when a
+/// counter says that somebody has been waiting for a while.
+#[derive(Default)]
+struct RowWaits {
+    since: Option<Instant>,
+    looked: Option<Instant>,
+}
+
+impl RowWaits {
+    /// True when the watched statement has been in such a wait, on either side of it, for long.
+    async fn are_too_long(&mut self, shared: &Shared, connection: &mut Conn) -> Result<bool, mysql_async::Error> {
+        let sql = "SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'";
+        let waiting: Option<(String, u64)> = connection.query_first(sql).await?;
+        if waiting.is_none_or(|(_, count)| count == 0) {
+            self.since = None;
+            return Ok(false);
+        }
+        let (now, patience) = (Instant::now(), &shared.patience);
+        let since = *self.since.get_or_insert(now);
+        let is_long = now.duration_since(since) >= patience.lock_timeout.min(patience.queue_wait_max);
+        if !is_long || self.looked.is_some_and(|looked| now.duration_since(looked) < UNREAD) {
+            return Ok(false);
+        }
+        self.looked = Some(now);
+        let pairs: Vec<(u32, u32)> = connection.query(row_waits(shared.server.engine)).await?;
+        let behind = pairs.iter().filter(|(_, holder)| *holder == shared.id).count();
+        shared.blocked_sessions_max.fetch_max(u32::try_from(behind).unwrap_or(u32::MAX), Ordering::Relaxed);
+        Ok(pairs.iter().any(|(waiter, holder)| [waiter, holder].contains(&&shared.id)))
+    }
+}
+
+/// Pairs of connections: who waits, and for whom.
+fn row_waits(engine: Engine) -> &'static str {
+    match engine {
+        Engine::Mariadb => {
+            "SELECT r.trx_mysql_thread_id, b.trx_mysql_thread_id FROM information_schema.INNODB_LOCK_WAITS w
+             JOIN information_schema.INNODB_TRX r ON r.trx_id = w.requesting_trx_id
+             JOIN information_schema.INNODB_TRX b ON b.trx_id = w.blocking_trx_id"
+        }
+        _ => {
+            "SELECT r.PROCESSLIST_ID, b.PROCESSLIST_ID FROM performance_schema.data_lock_waits w
+             JOIN performance_schema.threads r ON r.THREAD_ID = w.REQUESTING_THREAD_ID
+             JOIN performance_schema.threads b ON b.THREAD_ID = w.BLOCKING_THREAD_ID"
+        }
+    }
+}
+
 async fn look(shared: &Shared, connection: &mut Conn) -> Result<Waiting, mysql_async::Error> {
     let sql = format!(
         "SELECT ID FROM information_schema.PROCESSLIST WHERE STATE LIKE 'Waiting for table%lock' AND (ID = {id} OR

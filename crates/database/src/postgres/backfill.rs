@@ -8,6 +8,7 @@ use crate::batch_size::BatchSize;
 use crate::error::Error;
 use crate::ledger::State;
 use crate::retry::milliseconds;
+use crate::span::Span;
 use crate::statement::quote;
 use lockstep_core::in_flight::Measurement;
 use lockstep_core::step::Backfill;
@@ -17,6 +18,7 @@ use tokio_postgres::types::ToSql;
 
 /// The statements of a backfill, prepared once.
 struct Prepared {
+    find_last: Statement,
     find_first_end: Statement,
     find_end: Statement,
     update_first: Statement,
@@ -40,74 +42,85 @@ pub(super) async fn run(run: &mut Run<'_>, backfill: &Backfill) -> Result<Measur
         return Ok(run.measurement(0, 0));
     };
     let mut reached = begin.reached;
+    let mut span = span_of(run, &prepared, &reached).await?;
     let rows_total_estimate = estimate(run, backfill).await?;
     let mut size = BatchSize::new(backfill.batch_rows_max, run.job.patience.batch_target);
-    loop {
+    let mut is_last = false;
+    while !is_last {
         run.progress.send_modify(|progress| {
             progress.rows_done = reached.rows_done;
             progress.batches = reached.batches;
             progress.rows_total_estimate = rows_total_estimate;
         });
         run.go_on().await?;
-        let batch_started = Instant::now();
-        let (next, last) = batch(run, &prepared, reached, size.rows()).await?;
-        reached = next;
-        if last {
-            break;
-        }
-        size.observe(batch_started.elapsed());
+        is_last = batch(run, &prepared, &mut span, &mut reached, &mut size).await?;
     }
     let duration_ms = milliseconds(started.elapsed());
     Ok(Measurement { duration_ms, ..run.measurement(reached.rows_written, reached.batches) })
 }
 
-/// One batch; true when it was the last.
+/// One batch; true when it was the last. Tried again with fewer rows when somebody was in its way, or it in somebody's.
 async fn batch(
     run: &mut Run<'_>,
     prepared: &Prepared,
-    reached: Reached,
-    rows: u32,
-) -> Result<(Reached, bool), Error> {
-    let start = cursor_of(run, &reached)?;
-    let end = run.alone(find_end(run, prepared, &start, rows)).await?;
-    let last = end.as_ref().is_none_or(|end| end.rows < u64::from(rows));
+    span: &mut Span<String>,
+    reached: &mut Reached,
+    size: &mut BatchSize,
+) -> Result<bool, Error> {
     run.attempts.next_transaction();
-    let next = run.write(&Batch { prepared, start, end, reached, last }).await?;
-    Ok((next, last))
+    loop {
+        let begun = Instant::now();
+        let end = run.alone(find_end(run, prepared, span, size.rows())).await?;
+        let rows = end.as_ref().map_or(0, |end| end.rows);
+        let last = end.as_ref().is_none_or(|end| rows < u64::from(size.rows()) || end.key == span.until);
+        match run.try_write(&Batch { prepared, span, end, reached, last }).await {
+            Err(Error::Busy { .. }) => {
+                size.shrink();
+                run.pause().await?;
+            }
+            Err(error) => return Err(error),
+            Ok(next) => {
+                size.observe(rows, begun.elapsed());
+                (*span, *reached) = next;
+                return Ok(last);
+            }
+        }
+    }
 }
 
 struct Batch<'a> {
     prepared: &'a Prepared,
-    start: Key,
+    span: &'a Span<String>,
     end: Option<End>,
-    reached: Reached,
+    reached: &'a Reached,
     last: bool,
 }
 
 #[async_trait::async_trait]
 impl Work for Batch<'_> {
-    type Output = Reached;
+    type Output = (Span<String>, Reached);
 
-    async fn run(&self, here: &Here<'_>) -> Result<Reached, Error> {
+    async fn run(&self, here: &Here<'_>) -> Result<(Span<String>, Reached), Error> {
         ledger::check_fence(here).await?;
-        let mut next = self.reached.clone();
+        let (mut span, mut next) = (self.span.clone(), self.reached.clone());
         if let Some(end) = &self.end {
             next.rows_written += self.update(here, end).await?;
             next.rows_done += end.rows;
             next.batches += 1;
-            next.cursor = Some(serde_json::to_string(&end.key).expect("texts always serialise"));
+            span.after.clone_from(&end.key);
+            next.cursor = Some(span.text());
         }
         let state = if self.last { here.job.kind.done() } else { State::Claimed };
         ledger::write(here, state, &next).await?;
-        Ok(next)
+        Ok((span, next))
     }
 }
 
 impl Batch<'_> {
     async fn update(&self, here: &Here<'_>, end: &End) -> Result<u64, Error> {
-        let statement = if self.start.is_empty() { &self.prepared.update_first } else { &self.prepared.update };
-        let values = self.start.iter().chain(&end.key).map(|value| value as &(dyn ToSql + Sync));
-        let values: Vec<_> = values.collect();
+        let after = &self.span.after;
+        let statement = if after.is_empty() { &self.prepared.update_first } else { &self.prepared.update };
+        let values: Vec<_> = parameters(after).chain(parameters(&end.key)).collect();
         here.transaction
             .execute(statement, &values)
             .await
@@ -115,11 +128,23 @@ impl Batch<'_> {
     }
 }
 
-async fn find_end(run: &Run<'_>, prepared: &Prepared, start: &Key, rows: u32) -> Result<Option<End>, Error> {
-    let statement = if start.is_empty() { &prepared.find_first_end } else { &prepared.find_end };
+fn parameters(key: &Key) -> impl Iterator<Item = &(dyn ToSql + Sync)> {
+    key.iter().map(|value| value as &(dyn ToSql + Sync))
+}
+
+async fn find_end(
+    run: &Run<'_>,
+    prepared: &Prepared,
+    span: &Span<String>,
+    rows: u32,
+) -> Result<Option<End>, Error> {
+    if span.until.is_empty() {
+        return Ok(None);
+    }
+    let statement = if span.after.is_empty() { &prepared.find_first_end } else { &prepared.find_end };
     let limit = i64::from(rows);
     let mut values: Vec<&(dyn ToSql + Sync)> = vec![&limit];
-    values.extend(start.iter().map(|value| value as &(dyn ToSql + Sync)));
+    values.extend(parameters(&span.until).chain(parameters(&span.after)));
     let found = run.client.query_opt(statement, &values).await;
     let found = found.map_err(|error| meaning(&run.server.place, "finding the end of a batch", &error))?;
     Ok(found.map(|row| End {
@@ -128,9 +153,12 @@ async fn find_end(run: &Run<'_>, prepared: &Prepared, start: &Key, rows: u32) ->
     }))
 }
 
-fn cursor_of(run: &Run<'_>, reached: &Reached) -> Result<Key, Error> {
-    let Some(text) = &reached.cursor else { return Ok(Key::new()) };
-    serde_json::from_str(text).map_err(|error| Error::DamagedLedger {
+/// What is left to do, by the ledger; up to the last row that is there now if it does not say.
+async fn span_of(run: &Run<'_>, prepared: &Prepared, reached: &Reached) -> Result<Span<String>, Error> {
+    let last = run.client.query_opt(&prepared.find_last, &[]).await;
+    let last = last.map_err(|error| meaning(&run.server.place, "finding the last row", &error))?;
+    let until = last.map(|row| (0..row.len()).map(|column| row.get(column)).collect()).unwrap_or_default();
+    Span::read(reached.cursor.as_deref(), until).map_err(|error| Error::DamagedLedger {
         database: run.server.place.clone(),
         reason: format!("the cursor of version {} is not readable: {error}", run.job.version),
     })
@@ -150,9 +178,9 @@ async fn prepare(run: &Run<'_>, backfill: &Backfill) -> Result<Prepared, Error> 
     // With the table's name before it: a bare name would mean the text beside it, and `9` comes after `10` as text.
     let backwards =
         backfill.key.iter().map(|column| format!("batch.{} DESC", quote(column))).collect::<Vec<_>>().join(", ");
-    let find_end = |beyond: &str| {
+    let find_end = |within: &str| {
         format!(
-            "WITH batch AS (SELECT {key} FROM {} {beyond} ORDER BY {key} LIMIT $1)
+            "WITH batch AS (SELECT {key} FROM {} {within} ORDER BY {key} LIMIT $1)
              SELECT count(*) OVER (), {texts} FROM batch ORDER BY {backwards} LIMIT 1",
             backfill.table
         )
@@ -166,9 +194,13 @@ async fn prepare(run: &Run<'_>, backfill: &Backfill) -> Result<Prepared, Error> 
             places(&types, before)
         )
     };
+    let find_last = format!("SELECT {texts} FROM {} batch ORDER BY {backwards} LIMIT 1", backfill.table);
+    let until = format!("WHERE ({key}) <= ({})", places(&types, 1));
+    let after = format!("{until} AND ({key}) > ({})", places(&types, 1 + types.len()));
     Ok(Prepared {
-        find_first_end: statement(run, &find_end("")).await?,
-        find_end: statement(run, &find_end(&format!("WHERE ({key}) > ({})", places(&types, 1)))).await?,
+        find_last: statement(run, &find_last).await?,
+        find_first_end: statement(run, &find_end(&until)).await?,
+        find_end: statement(run, &find_end(&after)).await?,
         update_first: statement(run, &update("", 0)).await?,
         update: statement(run, &update(&format!("({key}) > ({}) AND", places(&types, 0)), types.len())).await?,
     })

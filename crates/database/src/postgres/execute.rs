@@ -3,6 +3,7 @@
 use super::connect::Server;
 use super::doubt;
 use super::ledger::{self, Reached};
+use super::lock_mode::LockMode;
 use super::transaction::{Here, Run, Work};
 use super::{backfill, one_by_one, preflight};
 use crate::control::Control;
@@ -74,6 +75,10 @@ impl Work for OneTransaction<'_> {
 
     fn is_of_the_ledger_only(&self) -> bool {
         self.statements.is_empty()
+    }
+
+    fn lock_mode(&self) -> Option<LockMode> {
+        LockMode::of(&self.statements.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
     async fn run(&self, here: &Here<'_>) -> Result<u64, Error> {

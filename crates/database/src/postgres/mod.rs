@@ -15,6 +15,8 @@ mod execute;
 mod health;
 mod introspect;
 mod ledger;
+mod lock_mode;
+mod lookout;
 mod one_by_one;
 mod preflight;
 mod sizes;

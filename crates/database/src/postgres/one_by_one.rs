@@ -4,8 +4,10 @@ use super::connect::meaning;
 use super::doubt::{self, ConcurrentIndex, IndexConstraint};
 use super::execute::{Begin, ClaimRow, Confirm};
 use super::ledger::Reached;
+use super::lock_mode::LockMode;
 use super::transaction::Run;
 use crate::error::Error;
+use crate::job::Patience;
 use crate::ledger::State;
 use crate::retry::milliseconds;
 use crate::statement::{self, Quoting};
@@ -31,9 +33,12 @@ pub(super) async fn run(run: &mut Run<'_>, statements: &[String]) -> Result<Meas
 
 /// Runs one statement until it had its locks. From the second attempt on, the one before may have left something.
 async fn run_one(run: &mut Run<'_>, sql: &str, mut in_doubt: bool) -> Result<(), Error> {
-    set_lock_timeout(run, sql).await?;
+    let is_concurrent = is_concurrent(sql);
+    set_lock_timeout(run, is_concurrent).await?;
+    let lock_mode = if is_concurrent { None } else { LockMode::of(&[sql]) };
     run.go_on().await?;
     loop {
+        run.wait_for_holders(lock_mode).await?;
         run.attempts.begin();
         match run.alone(attempt(run, sql, in_doubt)).await {
             Err(Error::Busy { .. }) => run.pause().await?,
@@ -89,11 +94,15 @@ async fn is_made(run: &Run<'_>, constraint: &IndexConstraint) -> Result<bool, Er
     Ok(found.map_err(|error| meaning(&run.server.place, sql, &error))?.is_some())
 }
 
-/// A concurrent build waits for old transactions, and nobody waits behind it; a timeout would only throw its work away.
-async fn set_lock_timeout(run: &Run<'_>, sql: &str) -> Result<(), Error> {
-    let tokens = statement::tokens(sql, Quoting::Standard);
-    let waits_harmlessly = tokens.iter().any(|token| token.is_word("concurrently"));
-    let timeout_ms = if waits_harmlessly { 0 } else { milliseconds(run.job.patience.lock_timeout) };
-    let set = format!("SET lock_timeout = {timeout_ms}");
+/// A concurrent build waits for old transactions, and nobody waits behind it.
+fn is_concurrent(sql: &str) -> bool {
+    statement::tokens(sql, Quoting::Standard).iter().any(|token| token.is_word("concurrently"))
+}
+
+/// The short timeout would only throw the work of a concurrent build away again and again: it counts each wait for an old transaction.
+async fn set_lock_timeout(run: &Run<'_>, is_concurrent: bool) -> Result<(), Error> {
+    let Patience { lock_timeout, concurrent_wait_max, .. } = run.job.patience;
+    let timeout = if is_concurrent { concurrent_wait_max } else { lock_timeout };
+    let set = format!("SET lock_timeout = {}", milliseconds(timeout));
     run.client.batch_execute(&set).await.map_err(|error| meaning(&run.server.place, &set, &error))
 }

@@ -1,9 +1,12 @@
 //! Transactions with short lock timeouts that are tried again, and statements that can be cancelled.
 
 use super::connect::{Server, commit_meaning, meaning};
-use super::watchdog::Watchdog;
+use super::lock_mode::LockMode;
+use super::lookout::TableHolders;
+use super::watchdog::{Alarm, Watchdog};
 use crate::control::Control;
 use crate::error::Error;
+use crate::holders;
 use crate::job::{Job, Progress};
 use crate::retry::{Attempts, milliseconds};
 use lockstep_core::in_flight::Measurement;
@@ -51,6 +54,11 @@ pub(super) trait Work: Sync {
         false
     }
 
+    /// The lock that it takes of the job's targets and whose holders are waited out before; `None` for row locks alone.
+    fn lock_mode(&self) -> Option<LockMode> {
+        None
+    }
+
     /// Does it; the transaction is committed when it succeeds.
     async fn run(&self, here: &Here<'_>) -> Result<Self::Output, Error>;
 }
@@ -74,14 +82,19 @@ impl<'a> Run<'a> {
             self.go_on().await?;
         }
         loop {
-            self.attempts.begin();
-            let stop = self.stop();
-            let attempt = attempt(&mut self.client, &self.server.place, self.job, work);
-            match cancellable(stop, attempt).await {
+            self.wait_for_holders(work.lock_mode()).await?;
+            match self.try_write(work).await {
                 Err(Error::Busy { .. }) => self.pause().await?,
                 result => return result,
             }
         }
+    }
+
+    /// One transaction, tried once.
+    pub(super) async fn try_write<W: Work>(&mut self, work: &W) -> Result<W::Output, Error> {
+        self.attempts.begin();
+        let stop = self.stop();
+        cancellable(stop, attempt(&mut self.client, &self.server.place, self.job, work)).await
     }
 
     /// Work outside of a transaction; cancelled on request.
@@ -92,12 +105,20 @@ impl<'a> Run<'a> {
     fn stop(&self) -> Stop<'a> {
         let (place, what) = (self.server.place.as_str(), self.job.step_name.as_str());
         let token = self.client.cancel_token();
-        Stop { token, cancel: self.cancel, alarm: self.watchdog.alarm(), place, what }
+        Stop { token, cancel: self.cancel, alarm: self.watchdog.begin(), place, what }
     }
 
     /// After an attempt that ended because a lock was not to be had.
     pub(super) async fn pause(&mut self) -> Result<(), Error> {
         self.attempts.pause(&self.server.place, &self.job.step_name).await
+    }
+
+    /// Waits until nobody has been holding a target for long that cannot be held beside `mode`.
+    pub(super) async fn wait_for_holders(&mut self, mode: Option<LockMode>) -> Result<(), Error> {
+        let Some(mode) = mode.filter(|_| !self.job.targets.is_empty()) else { return Ok(()) };
+        let (place, job) = (self.server.place.as_str(), self.job);
+        let mut lookout = TableHolders { place, client: &self.client, targets: &job.targets, mode };
+        holders::wait_out(&mut self.attempts, &job.patience, place, &job.step_name, &mut lookout).await
     }
 
     /// Waits while the job is held.
@@ -130,8 +151,8 @@ async fn attempt<W: Work>(client: &mut Client, place: &str, job: &Job, work: &W)
 struct Stop<'a> {
     token: CancelToken,
     cancel: &'a CancellationToken,
-    /// Changes when it must give way to others.
-    alarm: watch::Receiver<()>,
+    /// Rings when it must give way to others.
+    alarm: Alarm,
     place: &'a str,
     what: &'a str,
 }
@@ -148,7 +169,7 @@ async fn cancellable<T>(mut stop: Stop<'_>, work: impl Future<Output = Result<T,
     let result = tokio::select! {
         result = &mut work => result,
         () = stop.cancel.cancelled() => end(&stop.token, work).await,
-        Ok(()) = stop.alarm.changed() => match end(&stop.token, work).await {
+        () = stop.alarm.rings() => match end(&stop.token, work).await {
             // It gave way, and is tried again.
             Err(Error::Cancelled { .. }) if !stop.cancel.is_cancelled() => {
                 Err(Error::Busy { database, what, attempts: 1, waited_ms: 0 })

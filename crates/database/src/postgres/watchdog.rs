@@ -11,20 +11,24 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_postgres::Client;
 
-const RHYTHM: Duration = Duration::from_millis(50);
+/// Somebody who waits is seen after one such pause at the latest, and the watched statement cancelled after one more than
+/// [`Patience::queue_wait_max`].
+const RHYTHM: Duration = Duration::from_millis(20);
 
-/// Who waits behind a session, and whether it is for what applications do: other schema changes and vacuums can wait.
+/// Who waits behind a session, and whether it is for what applications do: other schema changes and vacuums can wait. Asks the one
+/// view that every role may read whole.
 const SQL: &str = "
-SELECT a.pid, bool_or(l.mode IN ('AccessShareLock', 'RowShareLock', 'RowExclusiveLock') OR l.locktype IN ('transactionid', 'tuple'))
-FROM pg_stat_activity a JOIN pg_locks l ON l.pid = a.pid AND NOT l.granted
-WHERE a.wait_event_type = 'Lock' AND $1 = ANY (pg_blocking_pids(a.pid))
-GROUP BY a.pid";
+SELECT l.pid, bool_or(l.mode IN ('AccessShareLock', 'RowShareLock', 'RowExclusiveLock') OR l.locktype IN ('transactionid', 'tuple'))
+FROM pg_locks l WHERE NOT l.granted AND l.pid <> $1 AND $1 = ANY (pg_blocking_pids(l.pid))
+GROUP BY l.pid";
 
 /// Watches until it is dropped.
 pub(super) struct Watchdog {
     blocked_sessions_max: Arc<AtomicU32>,
     /// Changes each time that the execution must give way.
     alarm: watch::Receiver<()>,
+    /// True while something runs that can be in the way.
+    is_running: Arc<watch::Sender<bool>>,
     watching: JoinHandle<()>,
 }
 
@@ -36,35 +40,61 @@ impl Watchdog {
         let client = server.connect().await?;
         let blocked_sessions_max = Arc::new(AtomicU32::new(0));
         let (ring, alarm) = watch::channel(());
-        let queue = Queue::new(patience);
-        let watching = tokio::spawn(watch(client, pid, Arc::clone(&blocked_sessions_max), queue, ring));
-        Ok(Self { blocked_sessions_max, alarm, watching })
+        let (is_running, running) = watch::channel(false);
+        let watched = Watched { client, pid, running, blocked_sessions_max: Arc::clone(&blocked_sessions_max) };
+        let watching = tokio::spawn(watch(watched, Queue::new(patience), ring));
+        Ok(Self { blocked_sessions_max, alarm, is_running: Arc::new(is_running), watching })
     }
 
     pub(super) fn blocked_sessions_max(&self) -> u32 {
         self.blocked_sessions_max.load(Ordering::Relaxed)
     }
 
-    /// What changes when an execution that begins now must give way.
-    pub(super) fn alarm(&self) -> watch::Receiver<()> {
-        let mut alarm = self.alarm.clone();
-        alarm.mark_unchanged();
-        alarm
+    /// Watches what begins now, until the value is dropped.
+    pub(super) fn begin(&self) -> Alarm {
+        let mut ringing = self.alarm.clone();
+        ringing.mark_unchanged();
+        self.is_running.send_replace(true);
+        Alarm { ringing, is_running: Arc::clone(&self.is_running) }
     }
 }
 
-async fn watch(
+/// Rings when what is watched must give way.
+pub(super) struct Alarm {
+    ringing: watch::Receiver<()>,
+    is_running: Arc<watch::Sender<bool>>,
+}
+
+impl Alarm {
+    /// Returns once it rings.
+    pub(super) async fn rings(&mut self) {
+        if self.ringing.changed().await.is_err() {
+            // Nobody watches any more.
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        self.is_running.send_replace(false);
+    }
+}
+
+struct Watched {
     client: Client,
     pid: i32,
+    running: watch::Receiver<bool>,
     blocked_sessions_max: Arc<AtomicU32>,
-    mut queue: Queue<i32>,
-    ring: watch::Sender<()>,
-) {
-    loop {
-        // A reading that fails is a reading less: the execution does not depend on it.
-        let Ok(rows) = client.query(SQL, &[&pid]).await else { return };
+}
+
+async fn watch(mut watched: Watched, mut queue: Queue<i32>, ring: watch::Sender<()>) {
+    // Without readings the lock timeout still holds: the execution does not depend on them.
+    let Ok(who_waits) = watched.client.prepare(SQL).await else { return };
+    while watched.running.wait_for(|running| *running).await.is_ok() {
+        let Ok(rows) = watched.client.query(&who_waits, &[&watched.pid]).await else { return };
         let blocked = u32::try_from(rows.len()).unwrap_or(u32::MAX);
-        blocked_sessions_max.fetch_max(blocked, Ordering::Relaxed);
+        watched.blocked_sessions_max.fetch_max(blocked, Ordering::Relaxed);
         let clients: Vec<i32> = rows.iter().filter(|row| row.get(1)).map(|row| row.get(0)).collect();
         if queue.is_too_long(&clients, Instant::now()) {
             tracing::info!(sessions = clients.len(), "gives way to those who wait behind the statement");

@@ -7,6 +7,7 @@ use crate::batch_size::BatchSize;
 use crate::error::Error;
 use crate::ledger::State;
 use crate::retry::milliseconds;
+use crate::span::Span;
 use crate::statement::quote;
 use lockstep_core::in_flight::Measurement;
 use lockstep_core::step::Backfill;
@@ -70,6 +71,7 @@ pub(super) async fn run(run: &mut Run<'_>, backfill: &Backfill) -> Result<Measur
         return Ok(run.measurement(0, 0));
     };
     let mut reached = begin.reached;
+    let mut span = span_of(run, &backfill, &reached).await?;
     let mut size = BatchSize::new(backfill.batch_rows_max, run.job.patience.batch_target.min(BATCH_TARGET_MAX));
     loop {
         run.progress.send_modify(|progress| {
@@ -79,13 +81,14 @@ pub(super) async fn run(run: &mut Run<'_>, backfill: &Backfill) -> Result<Measur
         });
         run.go_on().await?;
         let batch_started = Instant::now();
-        let (next, last) = batch(run, &backfill, reached, size.rows()).await?;
-        reached = next;
+        let rows_before = reached.rows_done;
+        let last;
+        (span, reached, last) = batch(run, &backfill, span, reached, size.rows()).await?;
         if last {
             break;
         }
         let took = batch_started.elapsed();
-        size.observe(took);
+        size.observe(reached.rows_done - rows_before, took);
         give_way(run, took).await?;
     }
     let duration_ms = milliseconds(started.elapsed());
@@ -149,85 +152,103 @@ fn estimate(here: &Here<'_>, table: &str) -> Option<u64> {
 async fn batch(
     run: &mut Run<'_>,
     backfill: &Arc<Backfill>,
+    span: Span<KeyValue>,
     reached: Reached,
     rows: u32,
-) -> Result<(Reached, bool), Error> {
-    let start = cursor_of(run, &reached)?;
-    let after = start.clone();
+) -> Result<(Span<KeyValue>, Reached, bool), Error> {
+    let within = span.clone();
     // The end of the batch is found before the write lock is taken: finding it may read pages from disk.
     let end =
-        look(run, Arc::clone(backfill), move |here, backfill, step| find_end(here, backfill, step, &after, rows))
+        look(run, Arc::clone(backfill), move |here, backfill, step| find_end(here, backfill, step, &within, rows))
             .await?;
-    let last = end.as_ref().is_none_or(|end| end.rows < u64::from(rows));
+    let last = end.as_ref().is_none_or(|end| end.rows < u64::from(rows) || end.key == span.until);
     let backfill = Arc::clone(backfill);
     run.attempts.next_transaction();
-    let next = run
+    let (span, next) = run
         .write(move |here, job| {
             ledger::check_fence(here, job.fence)?;
-            let mut next = reached.clone();
+            let (mut span, mut next) = (span.clone(), reached.clone());
             if let Some(end) = &end {
-                next.rows_written += update(here, &backfill, &start, &end.key)?;
+                next.rows_written += update(here, &backfill, &span.after, &end.key)?;
                 next.rows_done += end.rows;
                 next.batches += 1;
-                next.cursor = Some(cursor_text(&end.key));
+                span.after.clone_from(&end.key);
+                next.cursor = Some(span.text());
             }
             let state = if last { job.kind.done() } else { State::Claimed };
             ledger::write(here, job, state, &next)?;
-            Ok(next)
+            Ok((span, next))
         })
         .await?;
-    Ok((next, last))
+    Ok((span, next, last))
 }
 
-fn cursor_of(run: &Run<'_>, reached: &Reached) -> Result<Vec<KeyValue>, Error> {
-    let Some(text) = &reached.cursor else {
-        return Ok(Vec::new());
-    };
-    serde_json::from_str(text).map_err(|error| Error::DamagedLedger {
+/// What is left to do, by the ledger; up to the last row that is there now if it does not say.
+async fn span_of(run: &mut Run<'_>, backfill: &Arc<Backfill>, reached: &Reached) -> Result<Span<KeyValue>, Error> {
+    let until = look(run, Arc::clone(backfill), last_key).await?;
+    Span::read(reached.cursor.as_deref(), until).map_err(|error| Error::DamagedLedger {
         database: run.session.place().to_owned(),
         reason: format!("the cursor of version {} is not readable: {error}", run.job.version),
     })
 }
 
-fn cursor_text(key: &[KeyValue]) -> String {
-    serde_json::to_string(key).expect("numbers and texts always serialise")
+fn last_key(here: &Here<'_>, backfill: &Backfill, step: &str) -> Result<Vec<KeyValue>, Error> {
+    let sql = format!(
+        "SELECT {} FROM {} ORDER BY {} LIMIT 1",
+        columns(&backfill.key),
+        backfill.table,
+        backwards(&backfill.key)
+    );
+    let width = backfill.key.len();
+    let found = here.connection.query_row(&sql, (), |row| values(row, width)).optional();
+    let found = found.map_err(|error| here.meaning(&sql, &error))?;
+    found.map_or(Ok(Vec::new()), |values| key_of(backfill, step, values))
+}
+
+fn values(row: &rusqlite::Row<'_>, width: usize) -> rusqlite::Result<Vec<Value>> {
+    (0..width).map(|column| row.get(column)).collect()
+}
+
+fn key_of(backfill: &Backfill, step: &str, values: Vec<Value>) -> Result<Vec<KeyValue>, Error> {
+    let key: Option<Vec<KeyValue>> = values.into_iter().map(KeyValue::of).collect();
+    key.ok_or_else(|| Error::InvalidAction {
+        step: step.to_owned(),
+        reason: format!("a key column of {} holds NULL; choose a key without", backfill.table),
+    })
 }
 
 fn find_end(
     here: &Here<'_>,
     backfill: &Backfill,
     step: &str,
-    after: &[KeyValue],
+    span: &Span<KeyValue>,
     rows: u32,
 ) -> Result<Option<End>, Error> {
-    let key = columns(&backfill.key);
-    let backwards =
-        backfill.key.iter().map(|column| format!("{} DESC", quote(column))).collect::<Vec<_>>().join(", ");
+    let (key, width) = (columns(&backfill.key), backfill.key.len());
+    let Span { after, until } = span;
+    if until.is_empty() {
+        return Ok(None);
+    }
     let beyond =
-        if after.is_empty() { String::new() } else { format!("WHERE ({key}) > ({})", places(after.len(), 0)) };
+        if after.is_empty() { String::new() } else { format!("AND ({key}) > ({})", places(width, width)) };
     let sql = format!(
-        "WITH batch AS (SELECT {key} FROM {} {beyond} ORDER BY {key} LIMIT {rows})
-         SELECT {key}, count(*) OVER () FROM batch ORDER BY {backwards} LIMIT 1",
-        backfill.table
+        "WITH batch AS (SELECT {key} FROM {} WHERE ({key}) <= ({}) {beyond} ORDER BY {key} LIMIT {rows})
+         SELECT {key}, count(*) OVER () FROM batch ORDER BY {} LIMIT 1",
+        backfill.table,
+        places(width, 0),
+        backwards(&backfill.key)
     );
-    let width = backfill.key.len();
     let found = here.connection.prepare_cached(&sql).and_then(|mut statement| {
         statement
-            .query_row(params_from_iter(after), |row| {
-                let values = (0..width).map(|column| row.get(column)).collect::<rusqlite::Result<Vec<Value>>>()?;
-                Ok((values, row.get::<_, i64>(width)?))
+            .query_row(params_from_iter(until.iter().chain(after)), |row| {
+                Ok((values(row, width)?, row.get::<_, i64>(width)?))
             })
             .optional()
     });
     let Some((values, rows)) = found.map_err(|error| here.meaning(&sql, &error))? else {
         return Ok(None);
     };
-    let key: Option<Vec<KeyValue>> = values.into_iter().map(KeyValue::of).collect();
-    let key = key.ok_or_else(|| Error::InvalidAction {
-        step: step.to_owned(),
-        reason: format!("a key column of {} holds NULL; choose a key without", backfill.table),
-    })?;
-    Ok(Some(End { key, rows: u64::try_from(rows).unwrap_or(0) }))
+    Ok(Some(End { key: key_of(backfill, step, values)?, rows: u64::try_from(rows).unwrap_or(0) }))
 }
 
 fn update(here: &Here<'_>, backfill: &Backfill, after: &[KeyValue], until: &[KeyValue]) -> Result<u64, Error> {
@@ -247,6 +268,10 @@ fn update(here: &Here<'_>, backfill: &Backfill, after: &[KeyValue], until: &[Key
 
 fn columns(key: &[String]) -> String {
     key.iter().map(|column| quote(column)).collect::<Vec<_>>().join(", ")
+}
+
+fn backwards(key: &[String]) -> String {
+    key.iter().map(|column| format!("{} DESC", quote(column))).collect::<Vec<_>>().join(", ")
 }
 
 fn places(count: usize, before: usize) -> String {

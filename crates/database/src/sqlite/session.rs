@@ -1,6 +1,7 @@
 //! A connection whose work runs on blocking threads, and which can be interrupted.
 
 use super::connect;
+use crate::blocker::Blocker;
 use crate::error::Error;
 use crate::retry::Attempts;
 use rusqlite::{Connection, InterruptHandle, TransactionBehavior};
@@ -85,8 +86,14 @@ impl Session {
             attempts.begin();
             let work = work.clone();
             match self.run(cancel, move |connection, place| in_transaction(connection, place, &work)).await {
-                Err(Error::Busy { .. }) => attempts.pause(&self.place, what).await?,
-                result => return result,
+                Err(Error::Busy { .. }) => {
+                    attempts.show_blockers(vec![writer(&self.place)]);
+                    attempts.pause(&self.place, what).await?;
+                }
+                result => {
+                    attempts.show_blockers(Vec::new());
+                    return result;
+                }
             }
         }
     }
@@ -135,6 +142,16 @@ fn in_transaction<T>(
     // A commit that fails leaves the transaction open, and dropping it rolls back: never half, never unknown.
     transaction.commit().map_err(|error| connect::meaning(place, "commit", &error))?;
     Ok(done)
+}
+
+/// The engine does not tell who it is. Nobody queues behind an attempt, so it is made all the same.
+fn writer(place: &str) -> Blocker {
+    Blocker {
+        holds: format!("the write lock of {place}"),
+        is_certain: true,
+        remedy: "end that process or its transaction (`fuser` on the file tells which it is)".to_owned(),
+        ..Blocker::default()
+    }
 }
 
 fn stopped(place: &str) -> Error {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Not a step one would write (it is no longer true when run twice): here it counts how often a row was touched.
-pub(super) fn touch(batch_rows_max: u32) -> Backfill {
+pub(crate) fn touch(batch_rows_max: u32) -> Backfill {
     Backfill {
         table: "users".to_owned(),
         key: vec!["id".to_owned()],
@@ -72,6 +72,90 @@ pub(crate) async fn resumes_at_its_cursor_and_touches_each_row_once(stand: Stand
     assert_eq!(database.ledger().await.unwrap().head, Version(1));
 }
 
+/// They are new, and new rows are what the steps before took care of.
+pub(crate) async fn rows_beyond_the_end_that_arrive_meanwhile_are_not_gone_through(stand: Stand) {
+    const ROWS: u32 = 1_000;
+    let plain = stand.users(ROWS).await;
+    let job = forward(1, Action::Backfill(touch(100)));
+    let database = stand.claimed().await;
+    let mut running = Running::start(&database, &job);
+    running.progress.wait_for(|progress| progress.batches >= 2).await.unwrap();
+    running.hold.send_replace(true);
+    running.progress.wait_for(|progress| progress.held).await.unwrap();
+    let insert = format!("INSERT INTO users (id, name) SELECT id + {ROWS}, name FROM users");
+    plain.batch(&insert).await.unwrap();
+    // Nor does an agent that starts anew take a new end.
+    running.result.abort();
+    drop(database);
+    let database = stand.claimed().await;
+    execute(&database, &job).await.unwrap();
+    let row = &database.ledger_rows(Version(0), 1).await.unwrap()[0];
+    assert_eq!(row.rows_done, u64::from(ROWS));
+    assert_eq!(one_integer(&plain, "SELECT count(*) FROM users WHERE touched = 1").await, i64::from(ROWS));
+}
+
+/// Keys, numbers of rows, sizes of batches and deaths as chance has it: each row is gone through once.
+pub(crate) async fn each_row_once_whatever_happens(stand: Stand) {
+    let (plain, text) = (stand.plain().await, stand.key_text());
+    let keys: [(&str, &[&str]); 4] = [
+        ("a bigint NOT NULL, b integer NOT NULL, PRIMARY KEY (a)", &["a"]),
+        (&format!("a {text} NOT NULL, b integer NOT NULL, PRIMARY KEY (a)"), &["a"]),
+        (&format!("a {text} NOT NULL, b integer NOT NULL, PRIMARY KEY (b, a)"), &["b", "a"]),
+        (&format!("a {text} NOT NULL, b integer NOT NULL, UNIQUE (b)"), &["b"]),
+    ];
+    let mut version = 0;
+    for round in 0..12 {
+        let (columns, key) = keys[rand::random_range(0..keys.len())];
+        let (rows, batch_rows) = (rand::random_range(0..300), rand::random_range(1..40));
+        let case = format!("round {round}: {columns}; {rows} rows by {batch_rows}");
+        plain
+            .batch(&format!("CREATE TABLE t{round} (touched integer NOT NULL DEFAULT 0, {columns})"))
+            .await
+            .unwrap();
+        let insert = format!(
+            "INSERT INTO t{round} (a, b) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows})
+             SELECT (i * 7919) % 104729, i % 999983 FROM n WHERE i <= {rows}"
+        );
+        plain.batch(&insert).await.unwrap();
+        let key = key.iter().map(|&column| column.to_owned()).collect();
+        let fill = Backfill { table: format!("t{round}"), key, ..touch(batch_rows) };
+        version += 1;
+        let job = Job { targets: vec![], ..forward(version, Action::Backfill(fill)) };
+        loop {
+            let database = stand.claimed().await;
+            let mut running = Running::start(&database, &job);
+            let dies_after = rand::random_range(1..6);
+            let seen = running.progress.wait_for(|progress| progress.batches >= dies_after).await.map(drop);
+            if seen.is_err() || rand::random_bool(0.3) {
+                // It is through, or is let through.
+                running.result.await.unwrap().unwrap();
+                break;
+            }
+            running.result.abort();
+            let _ = running.result.await;
+        }
+        let wrong = format!("SELECT count(*) FROM t{round} WHERE touched <> 1");
+        assert_eq!(one_integer(&plain, &wrong).await, 0, "{case}");
+        assert_eq!(one_integer(&plain, &format!("SELECT count(*) FROM t{round}")).await, rows, "{case}");
+    }
+}
+
+/// A row that somebody holds stops the rows behind it, and no others. Where rows are locked one by one.
+#[allow(dead_code, reason = "an engine that locks whole files has no such case")]
+pub(crate) async fn goes_on_in_smaller_batches_up_to_a_row_that_is_held(stand: Stand) {
+    let plain = stand.users(500).await;
+    let database = stand.claimed().await;
+    let holder = stand.plain().await;
+    holder.batch("BEGIN; UPDATE users SET name = 'held' WHERE id = 400").await.unwrap();
+    let mut running = Running::start(&database, &forward(1, Action::Backfill(touch(500))));
+    running.progress.wait_for(|progress| progress.rows_done == 399).await.unwrap();
+    // What is done is free.
+    plain.batch("UPDATE users SET name = 'mine' WHERE id IN (1, 300)").await.unwrap();
+    holder.batch("COMMIT").await.unwrap();
+    running.result.await.unwrap().unwrap();
+    assert_eq!(one_integer(&plain, "SELECT count(*) FROM users WHERE touched = 1").await, 500);
+}
+
 pub(crate) async fn goes_through_text_and_composite_keys(stand: Stand) {
     let (plain, text) = (stand.plain().await, stand.key_text());
     plain
@@ -89,7 +173,8 @@ pub(crate) async fn goes_through_text_and_composite_keys(stand: Stand) {
     execute(&database, &forward(1, Action::Backfill(fill))).await.unwrap();
     assert_eq!(one_integer(&plain, "SELECT count(*) FROM parts WHERE touched = 1").await, 200);
     let row = &database.ledger_rows(Version(0), 1).await.unwrap()[0];
-    assert_eq!((row.rows_done, row.rows_written, row.batches), (200, 200, 29));
+    assert_eq!((row.rows_done, row.rows_written), (200, 200));
+    assert!(row.batches >= 29, "a slow machine makes smaller ones: {}", row.batches);
 }
 
 pub(crate) async fn touches_only_the_rows_asked_for(stand: Stand) {

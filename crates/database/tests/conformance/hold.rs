@@ -48,7 +48,7 @@ pub(crate) async fn a_held_definition_is_not_attempted(stand: Stand) {
 pub(crate) async fn a_held_job_is_cancelled_at_once(stand: Stand) {
     let _plain = stand.users(1).await;
     let database = stand.claimed().await;
-    for action in [statements(&["ALTER TABLE users ADD COLUMN email text"]), Action::Backfill(touch(100))] {
+    for action in [Action::Backfill(touch(100)), statements(&["ALTER TABLE users ADD COLUMN email text"])] {
         let mut running = Running::start_held(&database, &forward(1, action));
         running.progress.wait_for(|progress| progress.held).await.unwrap();
         running.cancel.cancel();

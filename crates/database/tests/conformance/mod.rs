@@ -108,6 +108,7 @@ pub(crate) fn forward(version: u64, action: Action) -> Job {
         action,
         fence: Fence(version * 10),
         kind: Kind::Forward,
+        targets: vec!["users".to_owned()],
         patience: Patience { deadline: Duration::from_secs(30), ..Patience::default() },
     }
 }
@@ -185,6 +186,8 @@ macro_rules! conformance {
             execute::hostile_names_are_only_names
             execute::the_ledger_is_read_in_pages
             backfill::resumes_at_its_cursor_and_touches_each_row_once
+            backfill::rows_beyond_the_end_that_arrive_meanwhile_are_not_gone_through
+            backfill::each_row_once_whatever_happens
             backfill::goes_through_text_and_composite_keys
             backfill::touches_only_the_rows_asked_for
             backfill::what_is_done_stays_done_when_its_table_has_gone

@@ -21,6 +21,8 @@ pub struct Work {
     pub kind: Kind,
     /// What to do.
     pub action: Action,
+    /// The tables that it is about.
+    pub targets: Vec<String>,
     /// The decision under which it is done.
     pub fence: Fence,
 }
@@ -35,6 +37,7 @@ impl Work {
             hash: self.hash.clone(),
             step_name: self.step_name.clone(),
             action: self.action.clone(),
+            targets: self.targets.clone(),
             fence: self.fence,
             kind: self.kind,
             patience: patience.clone(),
@@ -59,13 +62,15 @@ impl Work {
     }
 
     fn of(state: &State, entry: &Entry, kind: Kind, action: Action, fence: Fence) -> Self {
+        let step = &state.record_of(entry).step;
         Self {
             version: entry.version,
             base: entry.base,
             hash: entry.hash.clone(),
-            step_name: state.record_of(entry).step.name.clone(),
+            step_name: step.name.clone(),
             kind,
             action,
+            targets: step.targets.clone(),
             fence,
         }
     }

@@ -43,6 +43,7 @@ impl Running {
             progress.rows_done = reached.rows_done;
             progress.rows_total_estimate = reached.rows_total_estimate;
             progress.batches = reached.batches;
+            progress.blockers.clone_from(&reached.blockers);
         });
         if is_batch {
             failpoint::reach(Failpoint::AfterBackfillBatch);

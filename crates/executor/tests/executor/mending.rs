@@ -52,6 +52,7 @@ async fn execute_behind_the_clusters_back(cluster: &Cluster, index: usize) {
         action: Action::Nothing,
         fence: Fence(1),
         kind: Kind::Forward,
+        targets: vec![],
         patience: Patience::default(),
     };
     let progress = watch::channel(Progress::default()).0;

@@ -85,6 +85,20 @@ impl TryFrom<v1::Holdout> for Holdout {
     }
 }
 
+impl From<view::Blocker> for v1::Blocker {
+    fn from(blocker: view::Blocker) -> Self {
+        let view::Blocker { text, process, user, application, age_ms, query, remedy } = blocker;
+        Self { text, process, user, application, age_ms, query, remedy }
+    }
+}
+
+impl From<v1::Blocker> for view::Blocker {
+    fn from(blocker: v1::Blocker) -> Self {
+        let v1::Blocker { text, process, user, application, age_ms, query, remedy } = blocker;
+        Self { text, process, user, application, age_ms, query, remedy }
+    }
+}
+
 impl From<view::Progress> for v1::Progress {
     fn from(progress: view::Progress) -> Self {
         Self {
@@ -98,6 +112,7 @@ impl From<view::Progress> for v1::Progress {
             remaining_ms: progress.remaining_ms,
             throttled_by: progress.throttled_by,
             attempts: progress.attempts,
+            blockers: progress.blockers.into_iter().map(Into::into).collect(),
             age_ms: progress.age_ms,
         }
     }
@@ -118,6 +133,7 @@ impl TryFrom<v1::Progress> for view::Progress {
             remaining_ms: progress.remaining_ms,
             throttled_by: progress.throttled_by,
             attempts: progress.attempts,
+            blockers: progress.blockers.into_iter().map(Into::into).collect(),
             age_ms: progress.age_ms,
         })
     }

@@ -71,6 +71,8 @@ pub struct Progress {
     pub throttled_by: String,
     /// Attempts so far, this one included.
     pub attempts: u32,
+    /// Who holds what it needs, and is waited for.
+    pub blockers: Vec<Blocker>,
     /// Age of this report at the answering agent, in milliseconds.
     pub age_ms: u64,
 }
@@ -82,6 +84,25 @@ pub struct Unchanged {
     pub state: String,
     /// Since when, if that is known.
     pub since: Option<Timestamp>,
+}
+
+/// A transaction in a node's database that stands in the way of a step.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Blocker {
+    /// All of it in one line, for people.
+    pub text: String,
+    /// The process or connection, as the database numbers them; `None` where it does not.
+    pub process: Option<u64>,
+    /// Whose it is; empty when the agent may not see it.
+    pub user: String,
+    /// What the client calls itself, or where it comes from.
+    pub application: String,
+    /// How long it has been open, in milliseconds; `None` when the agent may not see it.
+    pub age_ms: Option<u64>,
+    /// The beginning of its last statement.
+    pub query: String,
+    /// What ends it.
+    pub remedy: String,
 }
 
 /// A change in one line.

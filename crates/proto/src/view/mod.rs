@@ -7,7 +7,7 @@ mod cluster;
 mod session;
 
 pub use catalog::Catalog;
-pub use change::{Change, ChangeSummary, Gate, Progress, Unchanged, Version};
+pub use change::{Blocker, Change, ChangeSummary, Gate, Progress, Unchanged, Version};
 pub use cluster::{ClusterStatus, Health, Member, RaftRole, Warning};
 pub use session::{Announcement, Session};
 

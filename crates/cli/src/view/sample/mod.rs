@@ -101,6 +101,7 @@ pub(crate) fn progress() -> Progress {
         remaining_ms: Some(9_000),
         throttled_by: "replication lag".to_owned(),
         attempts: 1,
+        blockers: Vec::new(),
         age_ms: 300,
     }
 }
