@@ -129,6 +129,45 @@ fn cases() -> Vec<Case> {
             values: &[("'sad'", "'sad'"), ("'ok'", "'ok'"), ("NULL", "NULL")],
             initial: ("'ok'", "'ok'"),
         },
+        // Rows that point at the key come and go with it.
+        Case {
+            golden: "rename_column_of_key",
+            old: Release {
+                insert: "INSERT INTO users (id, name, mail) VALUES ({id}, 'n', {value})",
+                insert_nothing: "INSERT INTO users (id, name) VALUES ({id}, 'n')",
+                update: "UPDATE users SET mail = {value} WHERE id = {id}",
+                touch: "INSERT INTO notes (id, user_id) VALUES ({id}, {id}) ON CONFLICT (id) DO UPDATE SET user_id = {id}",
+                read: "SELECT mail FROM users WHERE id = {id}",
+            },
+            new: Release {
+                insert: "INSERT INTO users (number, name, mail) VALUES ({id}, 'n', {value})",
+                insert_nothing: "INSERT INTO users (number, name) VALUES ({id}, 'n')",
+                update: "UPDATE users SET mail = {value} WHERE number = {id}",
+                touch: "INSERT INTO notes (id, user_id) VALUES ({id}, {id}) ON CONFLICT (id) DO UPDATE SET user_id = {id}",
+                read: "SELECT mail FROM users WHERE number = {id}",
+            },
+            values: &[("'aa'", "'aa'"), ("'bb'", "'bb'"), ("NULL", "NULL")],
+            initial: ("NULL", "NULL"),
+        },
+        Case {
+            golden: "alter_type_primary_key",
+            old: Release {
+                insert: "INSERT INTO users (id, name) VALUES ({id}, {value})",
+                insert_nothing: "INSERT INTO users (id, name, boss) VALUES ({id}, 'x', {id})",
+                update: "UPDATE users SET name = {value} WHERE id = {id}",
+                touch: "INSERT INTO notes (id, user_id) VALUES ({id}, {id}) ON CONFLICT (id) DO UPDATE SET user_id = {id}",
+                read: "SELECT name FROM users WHERE id = {id}",
+            },
+            new: Release {
+                insert: "INSERT INTO users (id, name) VALUES ({id}, {value})",
+                insert_nothing: "INSERT INTO users (id, name, boss) VALUES ({id}, 'x', {id})",
+                update: "UPDATE users SET name = {value} WHERE id = {id}",
+                touch: "INSERT INTO notes (id, user_id) VALUES ({id}, {id}) ON CONFLICT (id) DO UPDATE SET user_id = {id}",
+                read: "SELECT name FROM users WHERE id = {id}",
+            },
+            values: &[("'aa'", "'aa'"), ("'bb'", "'bb'")],
+            initial: ("'x'", "'x'"),
+        },
         // Neither uses the value that goes.
         Case {
             golden: "enum_remove_value",

@@ -6,7 +6,7 @@ use crate::rules;
 use crate::script::{self, Directive, LeftOut, Script, Statement};
 use lockstep_core::Engine;
 use lockstep_core::change::Spec;
-use lockstep_core::step::{Action, Phase};
+use lockstep_core::step::{Action, Phase, Step};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -288,7 +288,14 @@ fn fit_together(before: &Draft, after: &Draft) -> bool {
                 one.revert == Some(Action::Nothing) && other.revert == Some(Action::Nothing)
             }
             (Action::Statements { transactional: true, .. }, Action::Statements { transactional: true, .. }) => {
-                tables.len() <= 1 && !before.impact.scans && !after.impact.scans
+                // A way back of several transactions stays one.
+                let is_alone =
+                    |step: &Step| matches!(step.revert, Some(Action::Statements { transactional: false, .. }));
+                tables.len() <= 1
+                    && !before.impact.scans
+                    && !after.impact.scans
+                    && !is_alone(one)
+                    && !is_alone(other)
             }
             (Action::Statements { transactional: false, .. }, Action::Statements { transactional: false, .. }) => {
                 before.joins && after.joins && tables.len() <= 1

@@ -4,7 +4,7 @@
 use super::constraint::{self, New};
 use super::index;
 use super::lock::{self, ACCESS_EXCLUSIVE, Locks, SHARE_ROW_EXCLUSIVE, SHARE_UPDATE_EXCLUSIVE};
-use super::{Found, Planned, Rule, not_null, on, q};
+use super::{Found, Planned, Rule, not_null, on, partition_index, q};
 use crate::draft::{Draft, Drafts};
 use crate::name;
 use crate::plan::Refusal;
@@ -119,6 +119,15 @@ fn foreign_key(rule: &Rule<'_>, found: &Found, new: &New) -> Planned {
     let Some((target, there)) = &new.refers_to else {
         return Err(Refusal::new("the foreign key points at no table", "name the table"));
     };
+    if partition_index::is_whole(&found.table) {
+        return Err(Refusal::new(
+            format!(
+                "{} is partitioned, and a foreign key over all partitions reads them while writes wait",
+                found.name.key()
+            ),
+            "add the foreign key to each partition instead",
+        ));
+    }
     let add_step = Draft::statements(
         &format!("check {} for new rows", new.name),
         Phase::Validate,
@@ -197,7 +206,14 @@ fn key(rule: &Rule<'_>, found: &Found, new: &New) -> Planned {
             }
         }
     }
-    steps.push(by_index(found, new)?);
+    steps.push(if partition_index::is_whole(&found.table) {
+        let partitions = partition_index::partitions(rule, found)?;
+        let proof = proof_of_key(found, new)?;
+        partition_index::key(found, &partitions, (&new.name, &new.definition, new.kind), &new.columns)
+            .only_if(&proof.0, proof.1)
+    } else {
+        by_index(found, new)?
+    });
     Ok(Drafts {
         as_written: Some(lock::scan(&found.name, ACCESS_EXCLUSIVE, rule.rows(&found.name))),
         hazards: vec!["from here on writes fail that would make two rows equal".to_owned()],
@@ -209,9 +225,7 @@ fn key(rule: &Rule<'_>, found: &Found, new: &New) -> Planned {
 fn by_index(found: &Found, new: &New) -> Result<Draft, Refusal> {
     let [build, attach] = key_statements(found, &new.name, &new.definition, new.kind);
     let index = found.name.beside(&new.name).sql();
-    let keys: Vec<String> = new.columns.iter().map(|column| q(column)).collect();
-    let query = index::duplicates_of(&found.name, &keys, None, new.nulls_distinct)
-        .ok_or_else(|| Refusal::new(format!("{} names no column", new.name), "name its columns"))?;
+    let (proof, query) = proof_of_key(found, new)?;
     let alone = |statements| Action::Statements { statements, transactional: false };
     let revert = vec![
         drop(found, new),
@@ -220,8 +234,16 @@ fn by_index(found: &Found, new: &New) -> Result<Draft, Refusal> {
     ];
     Ok(Draft::new(&format!("add {} of {}", new.name, found.name.key()), Phase::Validate, alone(vec![build, attach]), Some(alone(revert)))
         .holds(&found.name, ACCESS_EXCLUSIVE)
-        .only_if(&format!("no two rows are equal by {}", new.name), query)
+        .only_if(&proof, query)
         .why("The index is built concurrently, beside writes; then the constraint takes it over, which looks at no row."))
+}
+
+/// What proves that no two rows are equal: a name, and the query that finds some.
+fn proof_of_key(found: &Found, new: &New) -> Result<(String, String), Refusal> {
+    let keys: Vec<String> = new.columns.iter().map(|column| q(column)).collect();
+    let query = index::duplicates_of(&found.name, &keys, None, new.nulls_distinct)
+        .ok_or_else(|| Refusal::new(format!("{} names no column", new.name), "name its columns"))?;
+    Ok((format!("no two rows are equal by {}", new.name), query))
 }
 
 /// How a key comes to be on a table in use.

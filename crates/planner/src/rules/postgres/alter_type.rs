@@ -1,10 +1,13 @@
 //! ALTER COLUMN TYPE: at once where the server only notes it; otherwise a second column, kept in step, that takes the name over.
 
+use super::handover::{self, Sides};
 use super::lock::{self, ACCESS_EXCLUSIVE, Locks};
 use super::rename_column::{is_stable, switch};
 use super::twin::{self, Twin};
 use super::widening::{is_assignable, is_widening};
-use super::{Found, Planned, Rule, column, create_table, on, q, rename_column, rewrite, types};
+use super::{
+    Found, Planned, Rule, column, create_table, numbering, on, pointing, q, rename_column, rewrite, types,
+};
 use crate::draft::{Draft, Drafts};
 use crate::name;
 use crate::plan::Refusal;
@@ -42,6 +45,10 @@ pub(super) fn plan(
     }
     if using.is_none() && is_widening(&there.data_type, &to) {
         return Ok(widened(rule, found, &there, &to));
+    }
+    let is_handed_over = handover::key(rule, found, column).is_some() || numbering::is_numbered(&there);
+    if is_handed_over && rule.is_empty_here(found) {
+        return Ok(while_empty(rule, found, &there, &to, using));
     }
     let before = rule.catalog.clone();
     let planned = ways(rule, found, &there, &to, using).and_then(|ways| {
@@ -241,6 +248,7 @@ fn renamed(rule: &mut Rule<'_>, found: &Found, there: &Column, to: &str, ways: &
     ));
     let table = rule.table_mut(&found.name);
     rename_column::rename_in_catalog(table, &found.name.key(), &there.name, &new.name);
+    pointing::rename_in_catalog(rule.catalog, &found.name, &there.name, &new.name);
     if let Some(mine) = rule.column_mut(&found.name, &new.name) {
         to.clone_into(&mut mine.data_type);
     }
@@ -249,7 +257,8 @@ fn renamed(rule: &mut Rule<'_>, found: &Found, there: &Column, to: &str, ways: &
 
 /// The new form takes the name over.
 fn swapped(rule: &mut Rule<'_>, found: &Found, there: &Column, to: &str, ways: &Ways) -> Planned {
-    twin::check(rule, found, there)?;
+    twin::check(rule, found, there, to)?;
+    let key = handover::key(rule, found, &there.name);
     let of = [found.name.schema.as_str(), found.name.name.as_str(), there.name.as_str()];
     let (coming, going) = (name::own("new", &of), name::own("old", &of));
     let with = |sql: &str, other: &str| {
@@ -262,6 +271,7 @@ fn swapped(rule: &mut Rule<'_>, found: &Found, there: &Column, to: &str, ways: &
         data_type: to.to_owned(),
         nullable: true,
         default: there.default.clone().filter(|_| is_stable),
+        options: Vec::new(),
         ..there.clone()
     };
     let after = Column { name: there.name.clone(), nullable: there.nullable, ..new.clone() };
@@ -269,9 +279,7 @@ fn swapped(rule: &mut Rule<'_>, found: &Found, there: &Column, to: &str, ways: &
         Column { name: going.clone(), default: new.default.clone().and(there.default.clone()), ..there.clone() };
     let before_swap = twin::trigger(found, there, &new, &ways.using, &with(&ways.back, &coming)?, &there.name);
     let after_swap = twin::trigger(found, &old, &after, &with(&ways.using, &going)?, &ways.back, &there.name);
-    let own_names = |name: &str| twin::own(found, name);
-    let carried = twin::carried(found, &there.name, &coming, own_names)?;
-    let kept = twin::carried(found, &there.name, &going, str::to_owned)?;
+    let [carried, kept] = twin::both(rule, found, key.as_ref(), &there.name, [&coming, &going])?;
     let come =
         Twin { found, there, new, using: ways.using.clone(), trigger: &before_swap, carried: carried.clone() };
     let go = Twin {
@@ -292,7 +300,9 @@ fn swapped(rule: &mut Rule<'_>, found: &Found, there: &Column, to: &str, ways: &
     steps.push(twin::proof(found, &coming, &there.name, &format!("({})::{to}", ways.using)));
     steps.push(switch(Phase::SwitchWrites, &format!("write {shown} as {to}")));
     steps.push(switch(Phase::SwitchReads, &format!("read {shown} as {to}")));
-    steps.push(swap(found, there, [&coming, &going], is_stable, [before_swap.replace(), after_swap.replace()]));
+    let swap = swap(found, there, [&coming, &going], is_stable, [before_swap.replace(), after_swap.replace()]);
+    let sides = Sides { old: [&there.name, &going], new: [&coming, &there.name], types: [&there.data_type, to] };
+    steps.extend(handover::steps(found, there, key.as_ref(), &sides, swap)?);
     steps.extend(twin::retire(rule, &go)?);
     steps.extend(twin::renamed(found, &carried, &kept));
     if let Some(mine) = rule.column_mut(&found.name, &there.name) {
@@ -304,6 +314,7 @@ fn swapped(rule: &mut Rule<'_>, found: &Found, there: &Column, to: &str, ways: &
         "until the old form is gone, a value of {shown} that does not fit {} is refused",
         there.data_type
     ));
+    drafts.hazards.extend(numbering::hazard(found, there, to));
     drafts.hazards.push(format!(
         "clients that understand the change read and write {shown} as {} and as {to}",
         there.data_type

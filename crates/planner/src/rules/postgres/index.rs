@@ -2,7 +2,7 @@
 
 use super::lock::{self, ACCESS_EXCLUSIVE, Locks, SHARE, SHARE_UPDATE_EXCLUSIVE};
 use super::table_name::{Name, as_printed, quoted};
-use super::{Found, Planned, Rule, create_table, naming, on};
+use super::{Found, Planned, Rule, create_table, naming, on, partition_index};
 use crate::catalog::Known;
 use crate::draft::{Draft, Drafts};
 use crate::name;
@@ -32,41 +32,54 @@ fn create_on(rule: &mut Rule<'_>, found: &Found, create: &CreateIndex) -> Planne
         let hazard = format!("index {} is there already: nothing is done", index.key());
         return Ok(create_table::nothing(&found.name, hazard));
     }
-    if found.table.options.contains_key("partition by") {
-        return Err(Refusal::new(
-            format!(
-                "table {} is partitioned, and an index on all of it blocks writes while it is built",
-                found.name.key()
-            ),
-            "build an index on each partition, then `CREATE INDEX ... ON ONLY`, then ATTACH them",
-        ));
-    }
     let mut written = create.clone();
     written.name = Some(ObjectName(vec![ObjectNamePart::Identifier(quoted(&index.name))]));
     written.table_name = found.name.object();
     written.if_not_exists = false;
-    let drafts = drafts(rule, found, &index, &mut written);
-    let definition = definition(&found.name, &index, create);
+    let partitions = if partition_index::is_whole(&found.table) {
+        partition_index::partitions(rule, found)?
+    } else {
+        Vec::new()
+    };
+    let drafts = drafts(rule, found, &partitions, &index, &mut written)?;
+    let mut definition = definition(&found.name, &index, create);
+    if partition_index::is_whole(&found.table) {
+        definition = definition.replacen(
+            &format!(" ON {}", found.name.key()),
+            &format!(" ON ONLY {}", found.name.key()),
+            1,
+        );
+    }
     let made = Index { unique: create.unique, valid: true, definition };
+    partition_index::put(rule, &partitions, &made, &columns_in_name(create));
     rule.table_mut(&found.name).indexes.insert(index.name, made);
     Ok(drafts)
 }
 
-fn drafts(rule: &Rule<'_>, found: &Found, index: &Name, written: &mut CreateIndex) -> Drafts {
+fn drafts(
+    rule: &Rule<'_>,
+    found: &Found,
+    partitions: &[Found],
+    index: &Name,
+    written: &mut CreateIndex,
+) -> Planned {
     let name = format!("index {}", index.key());
-    if found.is_new {
+    // A whole without partitions has no row.
+    if found.is_new || (partition_index::is_whole(&found.table) && partitions.is_empty()) {
         written.concurrently = false;
         let revert = vec![format!("DROP INDEX {}", index.sql())];
         let step = Draft::statements(&name, Phase::Expand, vec![written.to_string()], Some(revert))
             .holds(&found.name, SHARE)
             .why("The table is new: nobody waits for it.");
-        return on(&found.name, vec![step]);
+        return Ok(on(&found.name, vec![step]));
     }
     let as_written = (!written.concurrently).then(|| lock::scan(&found.name, SHARE, rule.rows(&found.name)));
     written.concurrently = true;
-    let mut step = build(&name, &found.name, written.to_string(), index)
-        .scans(rule.rows(&found.name))
-        .why("Built concurrently: writes go on while it is built. A build that stopped half-way is dropped and begun again.");
+    let mut step = if partitions.is_empty() {
+        build(&name, &found.name, written.to_string(), index).scans(rule.rows(&found.name)).why("Built concurrently: writes go on while it is built. A build that stopped half-way is dropped and begun again.")
+    } else {
+        partition_index::create(found, partitions, index, written, &columns_in_name(written))
+    };
     if written.unique
         && let Some(query) = duplicates(found, written)
     {
@@ -76,7 +89,8 @@ fn drafts(rule: &Rule<'_>, found: &Found, index: &Name, written: &mut CreateInde
     if written.unique {
         drafts.hazards.push("from here on writes fail that would make two rows equal".to_owned());
     }
-    drafts
+    drafts.touches.extend(partitions.iter().map(|partition| partition.name.key()));
+    Ok(drafts)
 }
 
 /// One concurrent build.
@@ -93,8 +107,17 @@ pub(super) fn drop(rule: &mut Rule<'_>, names: &[ObjectName], if_exists: bool) -
         let drafts = match find(rule, &index) {
             Some((table, known)) => {
                 refuse_needed(rule, &table, &index, &known)?;
+                partition_index::refuse_part(rule, &table, &index)?;
+                let found = rule.found_named(table.clone())?;
+                let partitions = if partition_index::is_whole(&found.table) {
+                    partition_index::partitions(rule, &found)?
+                } else {
+                    Vec::new()
+                };
                 rule.table_mut(&table).indexes.remove(&index.name);
-                drop_known(rule, &table, &index, &known)
+                let drafts = drop_known(rule, &found, &partitions, &index, &known)?;
+                partition_index::forget(rule, &partitions, &known);
+                drafts
             }
             None if if_exists && rule.catalog.is_complete => {
                 create_table::nothing(&index, format!("there is no index {}: nothing is done", index.key()))
@@ -133,12 +156,16 @@ fn refuse_needed(rule: &Rule<'_>, table: &Name, index: &Name, known: &Index) -> 
     Ok(())
 }
 
-fn drop_known(rule: &Rule<'_>, table: &Name, index: &Name, known: &Index) -> Drafts {
+fn drop_known(rule: &Rule<'_>, found: &Found, partitions: &[Found], index: &Name, known: &Index) -> Planned {
+    let table = &found.name;
+    let is_whole = partition_index::is_whole(&found.table);
     let name = format!("drop index {}", index.key());
     let is_new = rule.catalog.is_created_here(&table.key());
     let mut step = if is_new {
         let forward = vec![format!("DROP INDEX {}", index.sql())];
         Draft::statements(&name, Phase::Expand, forward, Some(vec![known.definition.clone()]))
+    } else if is_whole {
+        partition_index::drop(found, partitions, index, known)?
     } else {
         let forward = format!("DROP INDEX CONCURRENTLY {}", index.sql());
         Draft::alone(&name, Phase::Contract, forward, Some(concurrently(&known.definition)))
@@ -147,9 +174,11 @@ fn drop_known(rule: &Rule<'_>, table: &Name, index: &Name, known: &Index) -> Dra
         // Nobody says an index's name: no client has to know.
         step.step.requires = ClientRequirement::Nothing;
     }
-    let step = step
-        .holds(table, SHARE_UPDATE_EXCLUSIVE)
-        .why("Dropped beside reads and writes. Queries that used it may be slow from here on; a rollback builds it again.");
+    let step = if is_whole && !is_new {
+        step
+    } else {
+        step.holds(table, SHARE_UPDATE_EXCLUSIVE).why("Dropped beside reads and writes. Queries that used it may be slow from here on; a rollback builds it again.")
+    };
     let mut drafts = on(table, vec![step]);
     if !is_new {
         drafts.as_written = Some(lock::impact(table, ACCESS_EXCLUSIVE));
@@ -157,7 +186,8 @@ fn drop_known(rule: &Rule<'_>, table: &Name, index: &Name, known: &Index) -> Dra
     if known.unique {
         drafts.hazards.push(format!("ON CONFLICT that relies on {} fails from here on", index.key()));
     }
-    drafts
+    drafts.touches.extend(partitions.iter().map(|partition| partition.name.key()));
+    Ok(drafts)
 }
 
 fn drop_unknown(rule: &Rule<'_>, index: &Name) -> Planned {
@@ -263,7 +293,7 @@ pub(super) fn concurrently(definition: &str) -> String {
 }
 
 /// The index of this name, and its table.
-fn find(rule: &Rule<'_>, index: &Name) -> Option<(Name, Index)> {
+pub(super) fn find(rule: &Rule<'_>, index: &Name) -> Option<(Name, Index)> {
     rule.catalog.schema.tables.iter().find_map(|(key, table)| {
         let name = Name::from_key(key).filter(|name| name.schema == index.schema)?;
         table.indexes.get(&index.name).map(|found| (name, found.clone()))

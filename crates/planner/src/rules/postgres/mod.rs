@@ -22,14 +22,18 @@ mod enums;
 mod fill;
 mod formless;
 mod function;
+mod handover;
 mod identity;
 mod index;
 mod lock;
 mod naming;
 mod not_null;
+mod numbering;
 mod object;
 mod opaque;
 mod partition;
+mod partition_index;
+mod pointing;
 mod query;
 mod refused;
 mod rename_column;
@@ -69,7 +73,11 @@ type Planned = Result<Drafts, Refusal>;
 
 /// What to do for a statement.
 pub(super) fn plan(target: Target, statement: &Statement, catalog: &mut Catalog) -> Result<Drafts, Refusal> {
-    of_statement(&mut Rule { target, statement, catalog })
+    let mut drafts = of_statement(&mut Rule { target, statement, catalog })?;
+    for draft in &mut drafts.steps {
+        partition_index::lock_partitions(catalog, draft);
+    }
+    Ok(drafts)
 }
 
 fn of_statement(rule: &mut Rule<'_>) -> Planned {

@@ -4,7 +4,8 @@
 use super::lock::{Locks, SHARE_UPDATE_EXCLUSIVE};
 use super::table_name::{Name, quoted};
 use super::{
-    Planned, Rule, alter_object, alter_table_unparsed, create_object, index, object, on, refused, simple, view,
+    Planned, Rule, alter_object, alter_table_unparsed, create_object, index, object, on, partition_index, refused,
+    simple, view,
 };
 use crate::draft::{Draft, Drafts};
 use crate::name;
@@ -42,7 +43,7 @@ pub(super) fn plan(rule: &mut Rule<'_>, reason: &str) -> Planned {
     }
     let mut words = words;
     if words.skip(&["REINDEX"]) {
-        return reindex(&mut words);
+        return reindex(rule, &mut words);
     }
     if words.skip(&["REFRESH", "MATERIALIZED", "VIEW"]) {
         words.skip(&["CONCURRENTLY"]);
@@ -104,7 +105,7 @@ pub(super) fn not_understood(reason: &str) -> Refusal {
 }
 
 /// REINDEX, always beside reads and writes.
-fn reindex(words: &mut Words) -> Planned {
+fn reindex(rule: &Rule<'_>, words: &mut Words) -> Planned {
     let what = if words.skip(&["INDEX"]) {
         "INDEX"
     } else if words.skip(&["TABLE"]) {
@@ -117,10 +118,24 @@ fn reindex(words: &mut Words) -> Planned {
     };
     words.skip(&["CONCURRENTLY"]);
     let name = words.name()?;
+    let table =
+        if what == "INDEX" { index::find(rule, &name).map(|(table, _)| table) } else { Some(name.clone()) };
+    let table = table.unwrap_or_else(|| name.clone());
+    let found = rule.found_named(table.clone()).ok().filter(|found| partition_index::is_whole(&found.table));
+    let parts =
+        found.as_ref().map(|found| partition_index::partitions(rule, found)).transpose()?.unwrap_or_default();
+    if found.is_some() && rule.target.version < 14 {
+        return Err(Refusal::new(
+            format!("{} is partitioned, and PostgreSQL 13 rebuilds nothing of it beside writes", table.key()),
+            "write REINDEX INDEX or REINDEX TABLE for each partition",
+        ));
+    }
     let forward = format!("REINDEX {what} CONCURRENTLY {}", name.sql());
-    let mut step = Draft::alone(&format!("reindex {}", name.key()), Phase::Validate, forward, None)
-        .holds(&name, SHARE_UPDATE_EXCLUSIVE)
-        .why("Built anew beside reads and writes; a build that stopped half-way leaves an invalid index named *_ccnew.");
+    let step = Draft::alone(&format!("reindex {}", name.key()), Phase::Validate, forward, None)
+        .holds(&table, SHARE_UPDATE_EXCLUSIVE);
+    let mut step = parts.iter().fold(step, |step, part| step.holds(&part.name, SHARE_UPDATE_EXCLUSIVE)).why(
+        "Built anew beside reads and writes; a build that stopped half-way leaves an invalid index named *_ccnew.",
+    );
     step.step.revert = Some(Action::Nothing);
     Ok(Drafts { touches: vec![EVERYTHING.to_owned()], ..on(&name, vec![step]) })
 }

@@ -1,8 +1,9 @@
 //! RENAME COLUMN: both names work until every client uses the new one.
 
+use super::handover::{self, Sides};
 use super::lock::{self, ACCESS_EXCLUSIVE, Locks};
 use super::twin::{self, Twin};
-use super::{Found, Planned, Rule, column, on, q, rewrite, volatility};
+use super::{Found, Planned, Rule, column, on, pointing, q, rewrite, volatility};
 use crate::draft::{Draft, Drafts};
 use crate::name;
 use crate::plan::Refusal;
@@ -29,6 +30,7 @@ pub(super) fn plan(rule: &mut Rule<'_>, found: &Found, from: &Ident, to: &Ident)
     };
     let table = rule.table_mut(&found.name);
     rename_in_catalog(table, &found.name.key(), &from, &to);
+    pointing::rename_in_catalog(rule.catalog, &found.name, &from, &to);
     Ok(drafts)
 }
 
@@ -56,7 +58,8 @@ pub(super) fn beside(
     using: &str,
     back: &str,
 ) -> Planned {
-    twin::check(rule, found, there)?;
+    twin::check(rule, found, there, &new.data_type)?;
+    let key = handover::key(rule, found, &there.name);
     let to = new.name.clone();
     let mut new = Column { nullable: true, ..new };
     let mut old = there.clone();
@@ -66,8 +69,7 @@ pub(super) fn beside(
         old.default = None;
     }
     let trigger = twin::trigger(found, there, &new, using, back, &there.name);
-    let carried = twin::carried(found, &there.name, &to, |name| twin::own(found, name))?;
-    let kept = twin::carried(found, &there.name, &there.name, str::to_owned)?;
+    let [carried, kept] = twin::both(rule, found, key.as_ref(), &there.name, [&to, &there.name])?;
     let after = Column { nullable: there.nullable, ..new.clone() };
     let moves_default = new.default.is_none();
     let proven = format!("({using})::{}", new.data_type);
@@ -79,9 +81,16 @@ pub(super) fn beside(
     steps.push(twin::proof(found, &to, &there.name, &proven));
     steps.push(switch(Phase::SwitchWrites, &format!("write {shown}")));
     steps.push(switch(Phase::SwitchReads, &format!("read {shown}")));
-    if let Some(default) = there.default.as_ref().filter(|_| moves_default) {
-        steps.push(moved_default(found, &there.name, &to, default));
-    }
+    let default = there.default.as_deref().filter(|_| moves_default);
+    let sides =
+        Sides { old: [&there.name, &there.name], new: [&to, &to], types: [&there.data_type, &after.data_type] };
+    steps.extend(handover::steps(
+        found,
+        there,
+        key.as_ref(),
+        &sides,
+        moved_default(found, &there.name, &to, default),
+    )?);
     steps.extend(twin::retire(rule, &go)?);
     steps.extend(twin::renamed(found, &carried, &kept));
     let mut drafts =
@@ -100,19 +109,25 @@ pub(super) fn switch(phase: Phase, name: &str) -> Draft {
 }
 
 /// A default that is another for every row can stand on one of the two columns only.
-fn moved_default(found: &Found, from: &str, to: &str, default: &str) -> Draft {
-    let set = |column: &str| {
+fn moved_default(found: &Found, from: &str, to: &str, default: Option<&str>) -> Draft {
+    let set = |column: &str, default: &str| {
         format!("ALTER TABLE {} ALTER COLUMN {} SET DEFAULT {default}", found.name.sql(), q(column))
     };
     let drop = |column: &str| format!("ALTER TABLE {} ALTER COLUMN {} DROP DEFAULT", found.name.sql(), q(column));
+    let what = if default.is_some() { "default" } else { "key and numbers" };
     let mut draft = Draft::statements(
-        &format!("default of {}", column::shown(&found.name, to)),
+        &format!("{what} of {}", column::shown(&found.name, to)),
         Phase::Contract,
-        vec![set(to), drop(from)],
-        Some(vec![drop(to), set(from)]),
+        default.map_or_else(Vec::new, |default| vec![set(to, default), drop(from)]),
+        Some(default.map_or_else(Vec::new, |default| vec![drop(to), set(from, default)])),
     )
     .holds(&found.name, ACCESS_EXCLUSIVE)
-    .why("The default is another for every row: it can stand on one of the two columns only.");
+    .why(match default {
+        Some(_) => "The default is another for every row: it can stand on one of the two columns only.",
+        None => {
+            "What one of the two columns only can have goes to the new one: the server changes its catalog only."
+        }
+    });
     draft.step.needs_approval = false;
     draft
 }

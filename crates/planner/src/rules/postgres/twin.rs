@@ -3,8 +3,9 @@
 //! Making the second column and taking the first away are mirror images: each step of the one, with its two directions exchanged
 //! and in reverse order, is a step of the other. So the way back is as careful as the way there.
 
-use super::constraint as constraints;
+use super::handover::{self, Key};
 use super::lock::{ACCESS_EXCLUSIVE, Locks, ROW_EXCLUSIVE, SHARE_UPDATE_EXCLUSIVE};
+use super::pointing::{self, Pointing};
 use super::sync::{self, Trigger};
 use super::table_name::{Name, as_printed};
 use super::{BATCH_ROWS_MAX, Found, Rule, column, index, not_null, q, rewrite};
@@ -36,6 +37,10 @@ pub(super) struct Carried {
     pub(super) indexes: Vec<(String, String)>,
     /// Name, and what it is.
     pub(super) constraints: Vec<(String, Constraint)>,
+    /// Unique indexes that stand in for a primary key.
+    pub(super) keys: Vec<(String, String)>,
+    /// Foreign keys that point at it.
+    pub(super) pointing: Vec<Pointing>,
 }
 
 /// What is on `column`, for a column `other`; `naming` gives the names.
@@ -66,7 +71,8 @@ pub(super) fn carried(
             Some((own, rest)) if known.kind == ConstraintKind::ForeignKey => (own, format!(" REFERENCES {rest}")),
             _ => (known.definition.as_str(), String::new()),
         };
-        if rewrite::mentions(own, column) {
+        // There is one primary key: it is handed over.
+        if known.kind != ConstraintKind::PrimaryKey && rewrite::mentions(own, column) {
             let own = rewrite::with_column(own, column, other).ok_or_else(|| unreadable(name))?;
             let renamed = |known: &String| if known == column { other.to_owned() } else { known.clone() };
             let columns = known.columns.iter().map(renamed).collect();
@@ -77,35 +83,86 @@ pub(super) fn carried(
     Ok(carried)
 }
 
-/// Refuses what cannot have a twin.
-pub(super) fn check(rule: &Rule<'_>, found: &Found, column: &Column) -> Result<(), Refusal> {
+/// What the new form gets under names of our own, and what the old form has; `others` are the names of the new form before the old
+/// one goes, and of the old form then.
+pub(super) fn both(
+    rule: &Rule<'_>,
+    found: &Found,
+    key: Option<&Key>,
+    column: &str,
+    [new, old]: [&str; 2],
+) -> Result<[Carried; 2], Refusal> {
+    let mut come = carried(found, column, new, |name| own(found, name))?;
+    let mut kept = carried(found, column, old, str::to_owned)?;
+    for pointing in pointing::at(rule.catalog, &found.name, column) {
+        come.pointing.push(pointing.at(&found.name, column, new, &pointing.own()));
+        if !key.is_some_and(|key| key.takes_along(&pointing)) {
+            kept.pointing.push(pointing.at(&found.name, column, old, &pointing.name));
+        }
+    }
+    if let Some(key) = key {
+        come.keys.push(key.coming(found, column, new)?);
+        kept.keys.push(key.going(found, column, old)?);
+    }
+    Ok([come, kept])
+}
+
+/// Refuses what cannot have a twin of the type `to`.
+pub(super) fn check(rule: &Rule<'_>, found: &Found, column: &Column, to: &str) -> Result<(), Refusal> {
     let shown = column::shown(&found.name, &column.name);
     let refuse = |reason: String, remedy: &str| Err(Refusal::new(reason, remedy));
-    let later = "do this one in a window of its own with `-- lockstep: opaque`";
-    if column.default.as_ref().is_some_and(|default| default.contains("nextval(")) || !column.options.is_empty() {
-        return refuse(
-            format!("{shown} is numbered by a sequence, or has options that a second column cannot share"),
-            later,
-        );
-    }
     if column.generated.is_some() {
         return refuse(format!("{shown} is computed"), "drop it, and add it again in its new form");
     }
-    if constraints::primary_key(crate::catalog::Known::Table(&found.table))
-        .is_some_and(|key| key.contains(&column.name))
-    {
-        return refuse(format!("{shown} is of the primary key"), later);
-    }
-    if let Some((other, name)) = pointing_at(rule, &found.name, Some(&column.name)) {
-        return refuse(
-            format!("foreign key {name} of {other} points at {shown}"),
-            "drop the foreign key before, and add it after",
-        );
-    }
+    handover::check(found, &column.name)?;
+    pointing::check(rule, found, column, to)?;
+    refuse_within_partitions(rule, found, &column.name)?;
     if let Some(what) = mentioned_elsewhere(rule, found, &column.name) {
         return refuse(format!("{what} uses {shown}"), "drop it before, and make it again after");
     }
     Ok(())
+}
+
+/// What belongs to a whole of several tables cannot be built beside writes, and a trigger of one does not work for the others.
+fn refuse_within_partitions(rule: &Rule<'_>, found: &Found, column: &str) -> Result<(), Refusal> {
+    let shown = column::shown(&found.name, column);
+    let option = |name: &str| found.table.options.get(name);
+    if let Some(whole) = option("inherits") {
+        return Err(Refusal::new(
+            format!("{shown} comes from {whole}, and has its name and type from there"),
+            format!("change the column of {whole}"),
+        ));
+    }
+    let has_heirs = rule.catalog.schema.tables.values().any(|table| {
+        table.options.get("inherits").is_some_and(|parents| parents.split(", ").any(|one| one == found.name.key()))
+    });
+    let is_indexed = {
+        let carried = carried(found, column, column, str::to_owned)?;
+        let is_key = handover::key(rule, found, column).is_some();
+        is_key
+            || !carried.indexes.is_empty()
+            || !pointing::at(rule.catalog, &found.name, column).is_empty()
+            || carried.constraints.iter().any(|(_, constraint)| constraint.kind != ConstraintKind::Check)
+    };
+    let by = option("partition by");
+    if by.is_some_and(|by| is_indexed || rewrite::mentions(by, column)) {
+        return Err(Refusal::new(
+            format!("{shown} has keys or indexes over all partitions, which cannot be built beside writes"),
+            "make a new table with partitions of its own, and move the rows",
+        ));
+    }
+    if by.is_none() && has_heirs {
+        return Err(Refusal::new(
+            format!("other tables inherit {shown}, and no trigger would keep theirs in step"),
+            "make the tables independent before (NO INHERIT)",
+        ));
+    }
+    Ok(())
+}
+
+/// For messages.
+pub(super) fn shown(found: &Found, column: &str) -> String {
+    column::shown(&found.name, column)
 }
 
 /// A foreign key of any table that points at this one: its table and its name.
@@ -149,7 +206,10 @@ pub(super) fn introduce(rule: &Rule<'_>, twin: &Twin<'_>) -> Result<Vec<Draft>, 
     let table = &found.name;
     let shown = column::shown(table, &new.name);
     let rows = rule.rows(table);
-    let mut make = vec![format!("ALTER TABLE {} ADD COLUMN {} {}", table.sql(), q(&new.name), new.data_type)];
+    let collation = new.options.iter().find_map(|option| option.strip_prefix("collate "));
+    let collation = collation.map(|name| format!(" COLLATE {name}")).unwrap_or_default();
+    let mut make =
+        vec![format!("ALTER TABLE {} ADD COLUMN {} {}{collation}", table.sql(), q(&new.name), new.data_type)];
     if let Some(default) = &new.default {
         make.push(format!("ALTER TABLE {} ALTER COLUMN {} SET DEFAULT {default}", table.sql(), q(&new.name)));
     }
@@ -166,7 +226,7 @@ pub(super) fn introduce(rule: &Rule<'_>, twin: &Twin<'_>) -> Result<Vec<Draft>, 
     if !there.nullable {
         steps.push(not_null::step(table, &new.name, rows));
     }
-    for (name, build) in &twin.carried.indexes {
+    for (name, build) in twin.carried.indexes.iter().chain(&twin.carried.keys) {
         let index = table.beside(name);
         steps.push(
             index::build(&format!("index {}", index.key()), table, build.clone(), &index)
@@ -177,13 +237,18 @@ pub(super) fn introduce(rule: &Rule<'_>, twin: &Twin<'_>) -> Result<Vec<Draft>, 
     for (name, constraint) in &twin.carried.constraints {
         steps.push(carried_constraint(found, name, constraint));
     }
+    for key in &twin.carried.pointing {
+        steps.push(carried_constraint(&key.found(), &key.name, &key.constraint));
+    }
     Ok(steps)
 }
 
 fn filled(twin: &Twin<'_>, shown: &str, rows: Option<u64>) -> Result<Draft, Refusal> {
+    // The key is on the form that is there.
+    let in_force = |column: String| if column == twin.new.name { twin.there.name.clone() } else { column };
     let backfill = Backfill {
         table: twin.found.name.sql(),
-        key: twin.found.key_to_fill()?,
+        key: twin.found.key_to_fill()?.into_iter().map(in_force).collect(),
         set: format!("{} = {}", q(&twin.new.name), twin.using),
         only_where: Some(format!("{} IS NULL", q(&twin.new.name))),
         batch_rows_max: BATCH_ROWS_MAX,
@@ -266,13 +331,16 @@ pub(super) fn renamed(found: &Found, own: &Carried, wanted: &Carried) -> Option<
     let pairs: Vec<_> = indexes.chain(constraints).collect();
     let statement =
         |from: &str, to: &str, is_index: bool| if is_index { rename_index(from, to) } else { rename(from, to) };
-    let forward: Vec<String> =
+    let mut forward: Vec<String> =
         pairs.iter().map(|(own, wanted, is_index)| statement(own, wanted, *is_index)).collect();
-    let revert = pairs.iter().map(|(own, wanted, is_index)| statement(wanted, own, *is_index)).collect();
+    let mut revert: Vec<String> =
+        pairs.iter().map(|(own, wanted, is_index)| statement(wanted, own, *is_index)).collect();
+    forward.extend(wanted.pointing.iter().map(|key| key.renamed(&key.own(), &key.name)));
+    revert.extend(wanted.pointing.iter().map(|key| key.renamed(&key.name, &key.own())));
     if forward.is_empty() {
         return None;
     }
-    let mut draft = Draft::statements(
+    let draft = Draft::statements(
         &format!("names of what is on {}", found.name.key()),
         Phase::Contract,
         forward,
@@ -280,6 +348,8 @@ pub(super) fn renamed(found: &Found, own: &Carried, wanted: &Carried) -> Option<
     )
     .holds(&found.name, if own.constraints.is_empty() { SHARE_UPDATE_EXCLUSIVE } else { ACCESS_EXCLUSIVE })
     .why("Indexes and constraints get the names that the statement leaves them.");
+    let others = wanted.pointing.iter().filter(|key| key.of != found.name);
+    let mut draft = others.fold(draft, |step, key| step.holds(&key.of, ACCESS_EXCLUSIVE));
     draft.step.needs_approval = false;
     Some(draft)
 }

@@ -1,4 +1,0 @@
-CREATE TABLE users (id bigint PRIMARY KEY, name text NOT NULL, mail varchar(100));
-INSERT INTO users (id, name, mail) VALUES (1, 'Ann', 'ann@example.org'), (2, 'Bob', NULL), (3, 'Cy', 'cy@example.org');
--- change
-ALTER TABLE users RENAME COLUMN id TO number;
