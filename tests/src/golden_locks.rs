@@ -96,7 +96,8 @@ async fn run(connection: &Connection, action: &Action, allowed: &Allowed<'_>, se
         }
         Action::Statements { statements, .. } => {
             for statement in statements {
-                let alone = statement.contains("CONCURRENTLY") || statement.contains(" ADD VALUE ");
+                let commits = statement.starts_with("DO ") && statement.contains("COMMIT;");
+                let alone = commits || statement.contains("CONCURRENTLY") || statement.contains(" ADD VALUE ");
                 if alone {
                     connection.execute(statement, &[]).await.with_context(|| statement.clone())?;
                 } else {

@@ -63,9 +63,22 @@ fn split(rule: &Rule<'_>, found: &Found, new: &New) -> Planned {
         ConstraintKind::Check => Ok(check(rule, found, new)),
         ConstraintKind::ForeignKey => foreign_key(rule, found, new),
         ConstraintKind::Unique | ConstraintKind::PrimaryKey => key(rule, found, new),
+        ConstraintKind::Exclusion if rule.is_empty_here(found) => {
+            let (name, query) = found.without_rows();
+            let mut drafts = at_once(found, new);
+            for step in &mut drafts.steps {
+                *step = step.clone().only_if(&name, query.clone()).why(
+                    "Its index would be built while writes wait, and is built only where the table is empty: then there is nothing to \
+                     build.",
+                );
+            }
+            drafts.hazards.push("from here on writes fail that would make two rows overlap".to_owned());
+            Ok(drafts)
+        }
         ConstraintKind::Exclusion => Err(Refusal::new(
-            "an exclusion constraint cannot be built beside writes",
-            "accept the statement with `-- lockstep: opaque` when the table is small",
+            format!("the server has no way to build {} of {} beside writes", new.name, found.name.key()),
+            "make a new table with the constraint and move the rows, have a trigger keep rows apart, or accept the statement with \
+             `-- lockstep: opaque` when the table is small",
         )),
     }
 }

@@ -2,12 +2,12 @@
 
 use super::fill::{self, Fill};
 use super::lock::{self, ACCESS_EXCLUSIVE, Locks};
-use super::{Found, Planned, Rule, alter_type, column, not_null, on, opaque, q, types};
+use super::{Found, Planned, Rule, alter_type, column, identity_change, not_null, on, q, types};
 use crate::draft::{Draft, Drafts};
 use crate::name;
 use crate::plan::Refusal;
 use lockstep_core::step::{Action, Phase};
-use sqlparser::ast::{AlterColumnOperation, Expr, Ident};
+use sqlparser::ast::{AlterColumnOperation, Expr, GeneratedAs, Ident};
 
 pub(super) fn plan(
     rule: &mut Rule<'_>,
@@ -24,7 +24,11 @@ pub(super) fn plan(
         AlterColumnOperation::SetDataType { data_type, using, .. } => {
             alter_type::plan(rule, found, &column, data_type, using.as_ref())
         }
-        AlterColumnOperation::AddGenerated { .. } => opaque::no_rule(),
+        AlterColumnOperation::AddGenerated { generated_as, sequence_options } => {
+            let options = sequence_options.iter().flatten().map(ToString::to_string).collect::<String>();
+            let always = *generated_as != Some(GeneratedAs::ByDefault);
+            identity_change::add(rule, found, &column, always, options.trim())
+        }
     }
 }
 

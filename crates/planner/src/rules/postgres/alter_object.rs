@@ -4,7 +4,7 @@ use super::lock::{ACCESS_EXCLUSIVE, Locks, SHARE_ROW_EXCLUSIVE};
 use super::object::{self, anywhere, expand};
 use super::opaque::Words;
 use super::table_name::{Name, as_printed};
-use super::{Planned, Rule, q};
+use super::{Planned, Rule, numbering, q};
 use crate::draft::Draft;
 use crate::plan::Refusal;
 use lockstep_core::step::Phase;
@@ -54,7 +54,7 @@ fn named(rule: &mut Rule<'_>, kind: &str, mut words: Words) -> Result<Option<sup
         return Ok(Some(renamed(rule, kind, &name, &to, &arguments)));
     }
     if kind == "sequence" {
-        return Ok(Some(sequence(rule, &key, alter(&sql, &words.rest()))?));
+        return Ok(Some(sequence(rule, &name, &words.rest())?));
     }
     Ok(None)
 }
@@ -111,9 +111,23 @@ fn renumber(rule: &mut Rule<'_>, from: &str, to: &str) {
 }
 
 /// What a sequence counts by, and to whom it belongs.
-fn sequence(rule: &Rule<'_>, key: &str, forward: String) -> Planned {
-    let revert = rule.directed_revert();
-    let is_restart = forward.to_uppercase().contains("RESTART");
+fn sequence(rule: &mut Rule<'_>, name: &Name, change: &str) -> Planned {
+    let key = name.key();
+    let forward = format!("ALTER SEQUENCE {} {change}", name.sql());
+    let upper = format!(" {} ", change.to_uppercase());
+    let is_restart = upper.contains(" RESTART ");
+    // Where it stands and to whom it belongs is not known.
+    let is_by_definition = [" RESTART ", " OWNED ", " SET "].iter().all(|word| !upper.contains(word));
+    let known = object::known(rule, "sequence", &key).filter(|_| is_by_definition);
+    let back = known.as_deref().and_then(|definition| {
+        let data_type = definition.split(' ').next()?;
+        let options = numbering::options(definition)?;
+        Some(vec![format!("ALTER SEQUENCE {} AS {data_type} {options}", name.sql())])
+    });
+    if let Some(after) = known.as_deref().and_then(|definition| numbering::altered(definition, &upper)) {
+        object::put(rule, "sequence", &key, after);
+    }
+    let revert = rule.directed_revert().or(back);
     let mut step = expand(
         &format!("sequence {key}"),
         vec![forward],

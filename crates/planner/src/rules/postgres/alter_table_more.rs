@@ -5,7 +5,6 @@ use super::rename_column::switch;
 use super::{Found, Planned, Rule, on, opaque, q, refused};
 use crate::draft::Draft;
 use crate::name;
-use crate::plan::Refusal;
 use lockstep_core::step::Phase;
 use sqlparser::ast::AlterTableOperation;
 
@@ -56,10 +55,15 @@ pub(super) fn plan(rule: &mut Rule<'_>, found: &Found, operation: &AlterTableOpe
                 .why("It counts for rows that are written from here on.");
             Ok(on(&found.name, vec![step]))
         }
-        _ if matches!(operation, AlterTableOperation::ReplicaIdentity { .. }) => Err(Refusal::new(
-            "what replicas of another kind read would change",
-            "accept it with `-- lockstep: opaque` and `-- lockstep: revert ...`",
-        )),
+        AlterTableOperation::ReplicaIdentity { .. } => {
+            let revert = rule.revert_by_directive("nothing is known of the replica identity before")?;
+            let step = step("replica identity", format!("ALTER TABLE {table} {operation}"), revert)
+                .holds(&found.name, ACCESS_EXCLUSIVE)
+                .why(
+                    "It counts for what is written to the log from here on; subscribers must be able to read it.",
+                );
+            Ok(on(&found.name, vec![step]))
+        }
         _ => refused::or(&opaque::Words::of(&rule.statement.sql).upper(), opaque::no_rule),
     }
 }

@@ -4,7 +4,7 @@ use super::lock::{ACCESS_EXCLUSIVE, Locks, SHARE_UPDATE_EXCLUSIVE};
 use super::opaque::{self, Words};
 use super::rename_column::switch;
 use super::table_name::Name;
-use super::{Found, Planned, Rule, alter_table, drop_constraint, on, partition, q, rename_table};
+use super::{Found, Planned, Rule, alter_table, drop_constraint, identity_change, on, partition, q, rename_table};
 use crate::catalog::Known;
 use crate::draft::{Draft, Drafts};
 use crate::plan::Refusal;
@@ -130,11 +130,15 @@ fn of_column(rule: &mut Rule<'_>, found: &Found, column: &str, mut words: Words,
         return no_longer_computed(rule, found, column);
     }
     if words.skip(&["DROP", "IDENTITY"]) {
-        return Err(Refusal::new(
-            format!("clients that leave {shown} out would fail from that moment on"),
-            "give the column a default after it in a statement that says so, and accept both with `-- lockstep: opaque` and \
-             `-- lockstep: revert ...`",
-        ));
+        let if_exists = words.skip(&["IF", "EXISTS"]);
+        return identity_change::drop(rule, found, column, if_exists);
+    }
+    if words.skip(&["SET", "GENERATED"]) {
+        match words.rest().to_uppercase().as_str() {
+            "ALWAYS" => return identity_change::set(rule, found, column, "ALWAYS"),
+            "BY DEFAULT" => return identity_change::set(rule, found, column, "BY DEFAULT"),
+            _ => {}
+        }
     }
     Err(opaque::not_understood(reason))
 }

@@ -7,8 +7,8 @@ use crate::name;
 use crate::plan::Refusal;
 use lockstep_core::schema::{self, ConstraintKind, Table};
 use sqlparser::ast::{
-    ConstraintCharacteristics, DeferrableInitial, Expr, ForeignKeyConstraint, Ident, IndexColumn,
-    NullsDistinctOption, TableConstraint,
+    ConstraintCharacteristics, DeferrableInitial, ExcludeConstraint, Expr, ForeignKeyConstraint, Ident,
+    IndexColumn, NullsDistinctOption, TableConstraint,
 };
 
 /// A constraint that is to be made.
@@ -105,10 +105,38 @@ pub(super) fn read(
                 nulls_distinct: true,
             })
         }
+        TableConstraint::Exclude(exclude) => exclusion(taken, exclude, named),
         other => {
             Err(Refusal::new(format!("there is no rule for `{other}`"), "write it as a statement of its own"))
         }
     }
+}
+
+fn exclusion(
+    table: &Table,
+    written: &ExcludeConstraint,
+    named: impl Fn(&Option<Ident>, &str, &str) -> String,
+) -> Result<New, Refusal> {
+    let plain = |index: &IndexColumn| match &index.column.expr {
+        Expr::Identifier(ident) => Some(name::meant(ident)),
+        _ => None,
+    };
+    let columns: Vec<Option<String>> = written.elements.iter().map(|element| plain(&element.column)).collect();
+    if written.name.is_none() && columns.contains(&None) {
+        return Err(Refusal::new("an exclusion constraint over an expression has no sure name", "give it a name"));
+    }
+    let columns: Vec<String> = columns.into_iter().flatten().collect();
+    let unnamed = ExcludeConstraint { name: None, ..written.clone() };
+    let is_known = |column: &String| table.columns.iter().any(|known| known.name == *column);
+    Ok(New {
+        name: named(&written.name, &columns.join("_"), "excl"),
+        kind: ConstraintKind::Exclusion,
+        columns: columns.into_iter().filter(is_known).collect(),
+        definition: unnamed.to_string(),
+        condition: None,
+        refers_to: None,
+        nulls_distinct: true,
+    })
 }
 
 fn foreign_key(

@@ -45,6 +45,81 @@ pub(super) fn hazard(found: &Found, column: &Column, to: &str) -> Option<String>
     ))
 }
 
+/// What a sequence counts by, as statements say it, from its definition in the catalog.
+pub(super) fn options(definition: &str) -> Option<String> {
+    let words: Vec<&str> = definition.split(' ').collect();
+    match words.as_slice() {
+        [_, "start", start, "by", by, "from", from, "to", to, "cache", cache, rest @ ..] => {
+            let cycle = if rest == ["cycle"] { "CYCLE" } else { "NO CYCLE" };
+            Some(format!(
+                "START WITH {start} INCREMENT BY {by} MINVALUE {from} MAXVALUE {to} CACHE {cache} {cycle}"
+            ))
+        }
+        _ => None,
+    }
+}
+
+/// The definition after ALTER SEQUENCE with these words; `None` when they say something else.
+pub(super) fn altered(definition: &str, change: &str) -> Option<String> {
+    let words: Vec<&str> = definition.split(' ').collect();
+    let [data_type, _, start, _, by, _, from, _, to, _, cache, rest @ ..] = words.as_slice() else { return None };
+    let mut known = [*data_type, *start, *by, *from, *to, *cache, rest.first().copied().unwrap_or_default()]
+        .map(str::to_owned);
+    let mut words = change.split_whitespace().filter(|word| *word != "WITH" && *word != "BY").peekable();
+    while let Some(word) = words.next() {
+        let place = match word {
+            "AS" => 0,
+            "START" => 1,
+            "INCREMENT" => 2,
+            "MINVALUE" => 3,
+            "MAXVALUE" => 4,
+            "CACHE" => 5,
+            "CYCLE" => {
+                "cycle".clone_into(&mut known[6]);
+                continue;
+            }
+            "NO" => match words.next()? {
+                "CYCLE" => {
+                    known[6].clear();
+                    continue;
+                }
+                "MINVALUE" => {
+                    "1".clone_into(&mut known[3]);
+                    continue;
+                }
+                "MAXVALUE" => {
+                    bounds(&known[0])[1].clone_into(&mut known[4]);
+                    continue;
+                }
+                _ => return None,
+            },
+            _ => return None,
+        };
+        let value = words.next()?.to_lowercase();
+        if place == 0 {
+            // A bound that was the old type's becomes the new one's.
+            let value = match value.as_str() {
+                "int" | "int4" => "integer".to_owned(),
+                "int8" => "bigint".to_owned(),
+                "int2" => "smallint".to_owned(),
+                _ => value,
+            };
+            if known[4] == bounds(&known[0])[1] {
+                bounds(&value)[1].clone_into(&mut known[4]);
+            }
+            known[0] = value;
+        } else {
+            known[place] = value;
+        }
+    }
+    let [data_type, start, by, from, to, cache, cycle] = &known;
+    Some(
+        format!("{data_type} start {start} by {by} from {from} to {to} cache {cache} {cycle}")
+            .trim_end()
+            .to_owned(),
+    )
+}
+
 fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }

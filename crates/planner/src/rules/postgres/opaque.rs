@@ -4,8 +4,8 @@
 use super::lock::{Locks, SHARE_UPDATE_EXCLUSIVE};
 use super::table_name::{Name, quoted};
 use super::{
-    Planned, Rule, alter_object, alter_table_unparsed, create_object, index, object, on, partition_index, refused,
-    simple, view,
+    Planned, Rule, alter_object, alter_table_unparsed, by_words, create_object, index, object, on,
+    partition_index, refused, simple, view,
 };
 use crate::draft::{Draft, Drafts};
 use crate::name;
@@ -40,6 +40,9 @@ pub(super) fn plan(rule: &mut Rule<'_>, reason: &str) -> Planned {
     let upper = words.upper();
     if let Some(refusal) = refused::refusal(&upper) {
         return Err(refusal);
+    }
+    if let Some(planned) = by_words::plan(rule, Words::of(&rule.statement.sql)) {
+        return planned;
     }
     let mut words = words;
     if words.skip(&["REINDEX"]) {
@@ -87,7 +90,7 @@ fn statistics(rule: &mut Rule<'_>, mut words: Words) -> Planned {
     let name = words.name()?;
     let revert = Some(vec![format!("DROP STATISTICS {}", name.sql())]);
     let forward = vec![rule.statement.sql.clone()];
-    object::put(rule, "statistics", &name.key(), String::new());
+    object::put(rule, "statistics", &name.key(), rule.statement.sql.clone());
     let why = "The server notes it in its catalog; ANALYZE fills it.";
     let mut step = object::expand(&format!("statistics {}", name.key()), forward, revert, why);
     while !words.is_at_end() && !words.skip(&["FROM"]) {

@@ -4,7 +4,7 @@ use super::Planned;
 use crate::plan::Refusal;
 
 /// First words of a statement, why it is refused, and what to do instead.
-const REFUSED: [(&str, &str, &str); 24] = [
+const REFUSED: [(&str, &str, &str); 30] = [
     (
         "VACUUM FULL",
         "it writes the whole table anew while nobody can read it",
@@ -52,6 +52,28 @@ const REFUSED: [(&str, &str, &str); 24] = [
     (
         "CREATE TABLESPACE",
         "a tablespace is a matter of the server, not of a change",
+        "do it by hand on every node",
+    ),
+    (
+        "CREATE EVENT TRIGGER",
+        "it would run within every later step, and could stop it",
+        "do it by hand on every node, while no change is under way",
+    ),
+    (
+        "DROP EVENT TRIGGER",
+        "what fires at schema changes is a matter of the server, not of a change",
+        "do it by hand on every node",
+    ),
+    (
+        "CREATE SUBSCRIPTION",
+        "it says where another server is, and each node would have its own",
+        "do it by hand on every node",
+    ),
+    ("ALTER SUBSCRIPTION", "each node has its own", "do it by hand on every node"),
+    ("DROP SUBSCRIPTION", "each node has its own", "do it by hand on every node"),
+    (
+        "CREATE USER MAPPING",
+        "it holds a password, which would stand in the log of the cluster",
         "do it by hand on every node",
     ),
     ("DROP OWNED", "it drops objects without naming them", "drop each by its name"),

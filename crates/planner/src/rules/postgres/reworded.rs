@@ -18,7 +18,7 @@ pub(super) fn parse(sql: &str) -> Option<ast::Statement> {
         () if is(0, "alter") && is(1, "index") && is(2, "if") && is(3, "exists") => {
             [&words[..2], &words[4..]].concat()
         }
-        () if is(0, "alter") && is(1, "table") => with_options_in_order(&words)?,
+        () if is(1, "table") && (is(0, "alter") || is(0, "create")) => with_options_in_order(&words)?,
         () => return None,
     };
     let text = kept.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
