@@ -100,6 +100,17 @@ impl Cluster {
         self.add(name, settings, environment).await;
     }
 
+    /// A new node before a server that follows the one of node `primary`. Does not wait for it.
+    ///
+    /// # Panics
+    ///
+    /// When the engine does not replicate, or as [`Cluster::join`].
+    pub async fn join_replica(&mut self, name: &str, primary: &str) {
+        self.shards.replicate(name, primary).await;
+        let joining = self.joining().await;
+        self.add_agent(name, joining, &[("LOCKSTEP_DATABASE_ROLE", "replica")]).await;
+    }
+
     /// What the table `cluster` of a joining agent's configuration holds.
     async fn joining(&self) -> toml::Table {
         let client = self.client().await;
@@ -115,6 +126,10 @@ impl Cluster {
 
     async fn add(&mut self, name: &str, cluster: toml::Table, environment: &[(&str, &str)]) {
         self.shards.create(name, self.rows).await;
+        self.add_agent(name, cluster, environment).await;
+    }
+
+    async fn add_agent(&mut self, name: &str, cluster: toml::Table, environment: &[(&str, &str)]) {
         let listen = free_address().expect("a port is free");
         let reached = self.network.proxy(name, listen).await.expect("a port is free");
         let directory = self.directory.path().join(name);
@@ -175,6 +190,10 @@ impl Cluster {
     /// When any of that does not work.
     pub async fn wipe(&mut self, name: &str) {
         self.kill(name);
+        self.replace(name).await;
+    }
+
+    async fn replace(&mut self, name: &str) {
         let mut joining = self.joining().await;
         joining.insert("replace".to_owned(), true.into());
         let listen = self.agent(name).peer_address;
@@ -184,6 +203,18 @@ impl Cluster {
         std::fs::remove_dir_all(agent.data_directory()).expect("the data directory is there");
         agent.configure(settings).expect("the configuration can be written");
         self.start_agent(name, &[]);
+    }
+
+    /// As [`Cluster::wipe`], and its database is a new one, as it was before the first change.
+    ///
+    /// # Panics
+    ///
+    /// When any of that does not work.
+    pub async fn wipe_with_database(&mut self, name: &str) {
+        self.kill(name);
+        self.shards.drop_database(name).await;
+        self.shards.create(name, self.rows).await;
+        self.replace(name).await;
     }
 
     /// One of the agents.

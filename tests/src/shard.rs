@@ -1,8 +1,11 @@
 //! The databases of a cluster: one shard a node, each with a table of users.
 
+use crate::wait;
 use lockstep_core::Engine;
+use lockstep_database::local_mariadb::REPLICATED;
 use lockstep_database::local_server::{LocalServer, Settings};
 use lockstep_database::plain::{Connection, Value, connect};
+use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +17,8 @@ pub struct Shards {
     directory: PathBuf,
     /// One server holds the databases of all nodes: they are as independent of each other as the tests need.
     server: Option<LocalServer>,
+    /// Servers that follow it, by the replica that stands there, each with the node of its primary.
+    replicas: BTreeMap<String, (LocalServer, String)>,
 }
 
 impl Shards {
@@ -27,15 +32,17 @@ impl Shards {
         // A server does not run as root, and must be able to walk down to its data.
         std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o755))
             .expect("the directory is ours");
-        let settings = Settings { fsync: false, connections_max: 200, ..Settings::default() };
-        let server = LocalServer::start(engine, &directory.join("server"), &settings)
+        let server = LocalServer::start(engine, &directory.join("server"), &settings(engine))
             .unwrap_or_else(|error| panic!("{error}"));
-        Self { engine, directory: directory.to_owned(), server }
+        Self { engine, directory: directory.to_owned(), server, replicas: BTreeMap::new() }
     }
 
     /// The data source name of a node's database.
     #[must_use]
     pub fn dsn(&self, node: &str) -> String {
+        if let Some((server, primary)) = self.replicas.get(node) {
+            return server.dsn(&database_name(primary));
+        }
         match &self.server {
             Some(server) => server.dsn(&database_name(node)),
             None => self.directory.join(format!("{node}.sqlite")).display().to_string(),
@@ -49,6 +56,113 @@ impl Shards {
     /// When the database cannot be reached.
     pub async fn connect(&self, node: &str) -> Connection {
         connect(self.engine, &self.dsn(node)).await.unwrap_or_else(|error| panic!("shard {node}: {error}"))
+    }
+
+    /// Copies a node's database, to be put back later. Nobody works on it meanwhile. Not on MariaDB, which copies none by itself.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be copied.
+    pub async fn back_up(&self, node: &str) {
+        match &self.server {
+            Some(_) => self.copy(&database_name(node), &backup_name(node)).await,
+            None => {
+                let sql = format!("VACUUM INTO '{}'", self.backup_file(node).display());
+                self.connect(node).await.batch(&sql).await.unwrap_or_else(|error| panic!("{node}: {error}"));
+            }
+        }
+    }
+
+    /// Puts the copy in the place of the database. Nobody works on it meanwhile.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be put back.
+    pub async fn put_back(&self, node: &str) {
+        self.drop_database(node).await;
+        match &self.server {
+            Some(_) => self.copy(&backup_name(node), &database_name(node)).await,
+            None => {
+                std::fs::copy(self.backup_file(node), self.dsn(node)).expect("there is a backup");
+            }
+        }
+    }
+
+    /// Takes a node's database away.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be taken away.
+    pub async fn drop_database(&self, node: &str) {
+        match &self.server {
+            Some(_) => self.administrate(&format!("DROP DATABASE {} WITH (FORCE)", database_name(node))).await,
+            None => {
+                for suffix in ["", "-wal", "-shm"] {
+                    // The log beside it is missing when the last connection was closed properly.
+                    let _ = std::fs::remove_file(format!("{}{suffix}", self.dsn(node)));
+                }
+            }
+        }
+    }
+
+    fn backup_file(&self, node: &str) -> PathBuf {
+        self.directory.join(format!("{node}.backup"))
+    }
+
+    /// A copy within a PostgreSQL server.
+    async fn copy(&self, from: &str, to: &str) {
+        self.administrate(&format!("CREATE DATABASE {to} TEMPLATE {from}")).await;
+    }
+
+    /// As the administrator of a PostgreSQL server. A killed agent's connections end a moment after it.
+    async fn administrate(&self, sql: &str) {
+        let server = self.server.as_ref().expect("there is a server");
+        let connection = connect(self.engine, &server.dsn("postgres")).await;
+        let connection = connection.unwrap_or_else(|error| panic!("{error}"));
+        wait::until(sql, async || connection.batch(sql).await).await;
+    }
+
+    /// Starts a server that follows the one of node `primary`, for the agent of `replica`. Returns once the database is there.
+    ///
+    /// # Panics
+    ///
+    /// When the engine does not replicate, or the server does not start.
+    pub async fn replicate(&mut self, replica: &str, primary: &str) {
+        let server = self.server.as_ref().expect("the engine replicates");
+        let started = server.start_replica(&self.directory.join(replica), &settings(self.engine));
+        let started = started.unwrap_or_else(|error| panic!("{error}"));
+        self.replicas.insert(replica.to_owned(), (started, primary.to_owned()));
+        wait::until(&format!("{replica} holds the ledger of {primary}"), async || {
+            let database = connect(self.engine, &self.dsn(replica)).await.map_err(|error| error.to_string())?;
+            let meta = if self.engine == Engine::Postgres { "lockstep.meta" } else { "lockstep_meta" };
+            let rows = database.query(&format!("SELECT fence FROM {meta}"), &[]).await;
+            rows.map(drop).map_err(|error| error.to_string())
+        })
+        .await;
+    }
+
+    /// The server of a replica.
+    ///
+    /// # Panics
+    ///
+    /// When there is none.
+    pub fn replica(&mut self, replica: &str) -> &mut LocalServer {
+        &mut self.replicas.get_mut(replica).expect("it is a replica").0
+    }
+
+    /// Stops, or lets go on, what a replica does with what it receives.
+    ///
+    /// # Panics
+    ///
+    /// When its server refuses.
+    pub async fn replay(&self, replica: &str, goes_on: bool) {
+        let sql = match (self.engine, goes_on) {
+            (Engine::Postgres, false) => "SELECT pg_wal_replay_pause()",
+            (Engine::Postgres, true) => "SELECT pg_wal_replay_resume()",
+            (_, false) => "STOP SLAVE SQL_THREAD",
+            (_, true) => "START SLAVE SQL_THREAD",
+        };
+        self.connect(replica).await.batch(sql).await.unwrap_or_else(|error| panic!("{replica}: {error}"));
     }
 
     /// Makes a node's database with the table and `rows` users: ids from 1, mail `User<id>@Example.org`.
@@ -73,6 +187,18 @@ impl Shards {
         };
         made.await.unwrap_or_else(|error| panic!("shard {node}: {error}"));
     }
+}
+
+fn settings(engine: Engine) -> Settings {
+    let more = match engine {
+        Engine::Mariadb => REPLICATED.map(str::to_owned).to_vec(),
+        _ => Vec::new(),
+    };
+    Settings { fsync: false, connections_max: 200, more, ..Settings::default() }
+}
+
+fn backup_name(node: &str) -> String {
+    format!("{}_backup", database_name(node))
 }
 
 fn database_name(node: &str) -> String {

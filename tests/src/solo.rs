@@ -67,6 +67,7 @@ impl Solo {
             source: log.clone(),
             reporter: log.clone(),
             sink: log.clone(),
+            memory: Arc::new(()),
             settings: quick(),
         };
         let running = tokio::spawn(reconciler.run(CancellationToken::new()));

@@ -55,10 +55,53 @@ stories! {
     client_paused_past_its_lease_stops in client,
     client_that_never_acknowledges_blocks_until_evicted in client,
     incompatible_client_is_refused in client,
+    drift_is_named_and_accepted_once_every_node_has_it in drift,
     node_joins_in_mid_change_and_catches_up in membership,
     wiped_node_rejoins_as_a_new_one in membership,
     seven_nodes_have_five_voters in membership,
     snapshot_installs_in_mid_change in membership,
     partitioned_leader_steps_back_and_the_change_goes_on in partition,
     a_folder_of_plain_sql_is_applied_in_order_and_once in migrations,
+}
+
+/// Stories of servers that follow others.
+mod replicas {
+    use crate::stories::replica;
+    use lockstep_core::Engine;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_postgres_standby_is_waited_for() {
+        replica::a_replica_reports_what_has_reached_it(Engine::Postgres).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_mariadb_replica_is_waited_for() {
+        replica::a_replica_reports_what_has_reached_it(Engine::Mariadb).await;
+    }
+}
+
+/// Stories of databases that lost what they had. Each is put back in the way of its engine.
+mod restored {
+    use crate::stories::restored;
+    use lockstep_core::Engine;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_sqlite_backup_catches_up() {
+        restored::a_backup_catches_up_before_it_counts(Engine::Sqlite).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_postgres_backup_catches_up() {
+        restored::a_backup_catches_up_before_it_counts(Engine::Postgres).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_empty_sqlite_database_catches_up() {
+        restored::an_empty_database_catches_up_before_it_counts(Engine::Sqlite).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_empty_postgres_database_catches_up() {
+        restored::an_empty_database_catches_up_before_it_counts(Engine::Postgres).await;
+    }
 }

@@ -1,7 +1,7 @@
 //! Why an agent does not start, or stops.
 
 use crate::config;
-use lockstep_core::Engine;
+use lockstep_core::{Difference, Engine};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -37,6 +37,18 @@ pub enum Error {
         address: SocketAddr,
         /// What the system said.
         reason: String,
+    },
+    /// The database's schema is not that of the cluster.
+    #[error("{refusal}; compared with that of node {node}: {}", listed(differences, *left_out))]
+    SchemaDiffers {
+        /// What the cluster said.
+        refusal: String,
+        /// Whose schema it was compared with.
+        node: String,
+        /// In what they differ, by object.
+        differences: Vec<Difference>,
+        /// How many more differences there are.
+        left_out: u32,
     },
     /// The data directory may not be used by this user.
     #[error(
@@ -165,9 +177,9 @@ impl Error {
             Self::Config(_) | Self::NotMember { .. } | Self::JoinToken(_) | Self::WrongEngine { .. } => {
                 Class::Usage
             }
-            Self::NoPermission { .. } | Self::Database(lockstep_database::Error::NoPermission { .. }) => {
-                Class::Denied
-            }
+            Self::SchemaDiffers { .. }
+            | Self::NoPermission { .. }
+            | Self::Database(lockstep_database::Error::NoPermission { .. }) => Class::Denied,
             Self::AddressInUse { .. }
             | Self::OtherNode { .. }
             | Self::WrongCluster { .. }
@@ -180,6 +192,11 @@ impl Error {
             _ => Class::Failed,
         }
     }
+}
+
+fn listed(differences: &[Difference], left_out: u32) -> String {
+    let more = (left_out > 0).then(|| format!("and {left_out} more"));
+    differences.iter().map(ToString::to_string).chain(more).collect::<Vec<_>>().join("; ")
 }
 
 fn of_store(error: &lockstep_storage::Error) -> Class {

@@ -186,7 +186,9 @@ pub(crate) fn fingerprint_at(state: &State, version: Version) -> Option<Fingerpr
         return state.expected_fingerprint(flight.base).cloned();
     }
     let undone = record.rollback_of.and_then(|index| state.changes[&flight.change].settled_version(index));
-    if let Some(entry) = undone.and_then(|version| state.entry(version)) {
+    // What was accepted since stays when the step is undone, and nobody has seen the two together.
+    let has_stayed_alone = |entry: &&Entry| state.accepted.keys().all(|version| *version <= entry.base);
+    if let Some(entry) = undone.and_then(|version| state.entry(version)).filter(has_stayed_alone) {
         return state.expected_fingerprint(entry.base).cloned();
     }
     // What the first node got is what all must get; a node that drifted since counts only when there is no other.

@@ -12,6 +12,7 @@ pub mod audit;
 pub mod change;
 pub mod command;
 mod compatibility;
+pub mod drift;
 pub mod engine;
 pub mod event;
 pub mod gate;
@@ -30,6 +31,7 @@ pub mod version;
 mod waiting;
 
 pub use command::{Command, Reply, Stamped};
+pub use drift::{Difference, Drift};
 pub use engine::Engine;
 pub use event::Event;
 pub use ids::{ChangeId, Fence, LogIndex, NodeId, RequestId, SessionId, Timestamp, Version};

@@ -1,5 +1,6 @@
 //! Nodes: database nodes with their agents.
 
+use crate::drift::Drift;
 use crate::engine::Engine;
 use crate::ids::{NodeId, Timestamp, Version};
 use serde::{Deserialize, Serialize};
@@ -80,6 +81,9 @@ pub enum Status {
         reason: String,
         /// Since when.
         since: Timestamp,
+        /// What its agent found; `None` when it is not the schema that does not fit.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        drift: Option<Drift>,
     },
 }
 

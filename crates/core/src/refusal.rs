@@ -32,7 +32,14 @@ pub enum Refusal {
     #[error("client {client} is not valid: {problem}")]
     InvalidSession { client: String, problem: String },
     #[error("node `{node}` may not join: {reason}; {remedy}")]
-    JoinRefused { node: String, reason: String, remedy: String },
+    JoinRefused {
+        node: String,
+        reason: String,
+        remedy: String,
+        /// Where clients reach the agent of a node that has the schema which the refused one should have.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        compare_with: Option<String>,
+    },
     #[error("{actor} may not {action}: its role does not allow that (operators decide, agents report)")]
     Denied { actor: String, action: String },
     #[error("to {action}, give a reason: it goes into the audit trail")]

@@ -3,10 +3,11 @@
 //! Deliberately absent: Lockstep's own objects, the engine's own objects, owners and grants, comments, storage parameters,
 //! tablespaces, statistics, row counts, the present value of a sequence.
 
+use crate::drift::Difference;
 use crate::node::Fingerprint;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 /// What stands before the canonical form when it is hashed: another form must give other fingerprints.
@@ -135,19 +136,21 @@ impl Schema {
     /// What differs from `expected`, one line an object. Empty exactly when the two are equal.
     #[must_use]
     pub fn diff(&self, expected: &Self) -> Vec<String> {
-        let (here, there) = (self.flat(), expected.flat());
-        let missing = there
-            .iter()
-            .filter(|(object, _)| !here.contains_key(*object))
-            .map(|(object, definition)| format!("{object} is missing (expected {definition})"));
-        let different = here.iter().filter_map(|(object, definition)| match there.get(object) {
-            None => Some(format!("{object} is not expected (it is {definition})")),
-            Some(wanted) if wanted != definition => Some(format!("{object} is {definition}, expected {wanted}")),
-            Some(_) => None,
+        self.differences(expected).iter().map(ToString::to_string).collect()
+    }
+
+    /// What differs from `expected`, by object. Empty exactly when the two are equal.
+    #[must_use]
+    pub fn differences(&self, expected: &Self) -> Vec<Difference> {
+        let (mut here, mut there) = (self.flat(), expected.flat());
+        here.retain(|object, definition| match there.get(object) == Some(&*definition) {
+            true => there.remove(object).is_none(),
+            false => true,
         });
-        let mut lines: Vec<String> = missing.chain(different).collect();
-        lines.sort();
-        lines
+        let objects: BTreeSet<String> = here.keys().chain(there.keys()).cloned().collect();
+        let difference =
+            |object: String| Difference { found: here.remove(&object), expected: there.remove(&object), object };
+        objects.into_iter().map(difference).collect()
     }
 
     /// The canonical form: one entry an object.

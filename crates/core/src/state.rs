@@ -38,6 +38,9 @@ pub struct State {
     /// Log index at which clients were last told to use another version.
     #[serde(default)]
     pub(crate) announced_at: LogIndex,
+    /// Schemas that operators accepted as what a settled version gives, in place of what it gave when it settled.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) accepted: BTreeMap<Version, Fingerprint>,
     pub(crate) join_tokens: BTreeMap<String, Timestamp>,
     pub(crate) requests: BTreeMap<RequestId, request::Record>,
     /// Request ids, oldest first.
@@ -261,6 +264,9 @@ impl State {
     /// The schema that a node at this settled version must have.
     #[must_use]
     pub fn expected_fingerprint(&self, version: Version) -> Option<&Fingerprint> {
+        if let Some(accepted) = self.accepted.get(&version) {
+            return Some(accepted);
+        }
         if version == Version::BASELINE {
             return self.cluster.as_ref().map(|cluster| &cluster.baseline);
         }

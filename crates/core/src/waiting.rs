@@ -4,7 +4,7 @@ use crate::change::{Change, Hold, StepStatus};
 use crate::holdout::{Gate, Holdout, Subject};
 use crate::ids::{NodeId, SessionId, Timestamp};
 use crate::in_flight::{Failure, InFlight, Obstacle, Preparation, Stage};
-use crate::node::{Node, Status};
+use crate::node::{Node, Role, Status};
 use crate::session::Session;
 use crate::state::State;
 use std::collections::{BTreeMap, BTreeSet};
@@ -119,10 +119,14 @@ impl State {
 
     fn quarantined(&self) -> impl Iterator<Item = Holdout> + '_ {
         self.nodes.values().filter_map(|node| match &node.status {
-            Status::Quarantined { reason, since } => Some(of_node(
+            Status::Quarantined { reason, since, .. } => Some(of_node(
                 node,
                 format!("quarantined: {reason}"),
-                "undo the change that was made by hand; the node comes back by itself".to_owned(),
+                format!(
+                    "undo the change that was made by hand (lockstep node repair {name} shows it): the node comes back by itself; \
+                     or make it on every node, then: lockstep node accept {name} --reason ...",
+                    name = node.name
+                ),
                 *since,
             )),
             _ => None,
@@ -205,6 +209,7 @@ fn unexecuted(node: &Node, failures: &BTreeMap<NodeId, Failure>, since: Timestam
             "mend what it names; this step has no revert".to_owned(),
             failure.at,
         ),
+        None if node.role == Role::Replica => unreplicated(node, "version", since),
         None => of_node(node, "has not executed yet".to_owned(), see_node(node), since),
     }
 }
@@ -220,8 +225,16 @@ fn unreverted(node: &Node, failures: &BTreeMap<NodeId, Failure>, since: Timestam
         None if matches!(node.status, Status::CatchingUp { .. }) => {
             of_node(node, "took the place of a node, and has not reverted yet".to_owned(), see_node(node), since)
         }
+        None if node.role == Role::Replica => unreplicated(node, "revert", since),
         None => of_node(node, "has not reverted yet".to_owned(), see_node(node), since),
     }
+}
+
+/// A replica executes nothing: all that can be wrong is on the way to it.
+fn unreplicated(node: &Node, what: &str, since: Timestamp) -> Holdout {
+    let reason = format!("the {what} has not reached this replica by replication yet");
+    let remedy = format!("see that the replication of its server runs; {}", see_node(node));
+    of_node(node, reason, remedy, since)
 }
 
 /// Nothing drastic: a node that is only at work needs no remedy. Agents add one when they have not heard of it.

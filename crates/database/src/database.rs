@@ -35,6 +35,15 @@ pub trait Database: Debug + Send + Sync {
     /// [`Error::NewerLedger`], [`Error::NoPermission`], [`Error::ReadOnly`], [`Error::Unreachable`] (retryable).
     async fn claim(&self, owner: &Owner) -> Result<Ledger, Error>;
 
+    /// Takes the exclusive right to report for a database that receives its writes by replication, and writes nothing. Held until
+    /// this value is dropped; asking again with the same value finds out whether it still follows a primary.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotReplica`] when the database takes writes, [`Error::NoLedger`] until the ledger of its primary has reached it,
+    /// [`Error::Claimed`], [`Error::ForeignLedger`], [`Error::NewerLedger`], [`Error::Unreachable`] (retryable).
+    async fn follow(&self, owner: &Owner) -> Result<Ledger, Error>;
+
     /// The ledger's head, fence and unfinished row. Costs the same however long the ledger is.
     ///
     /// # Errors
@@ -62,6 +71,15 @@ pub trait Database: Debug + Send + Sync {
     ///
     /// As [`Database::schema`].
     async fn sizes(&self) -> Result<Sizes, Error>;
+
+    /// Rights that the agent lacks and steps will need, as far as the engine tells beforehand. Looked at with each preflight too.
+    ///
+    /// # Errors
+    ///
+    /// As [`Database::schema`].
+    async fn missing_rights(&self) -> Result<Vec<Obstacle>, Error> {
+        Ok(Vec::new())
+    }
 
     /// What stands in the way of the step's execution here, now. Empty: nothing. An unreachable database is an obstacle, not an
     /// error. Does not look at the ledger or the fingerprint: the caller knows what they should be.

@@ -62,6 +62,17 @@ pub enum Error {
         /// What to do.
         remedy: String,
     },
+    /// The database of a replica takes writes.
+    #[error(
+        "database {database} is no replica: {reason}; point the agent at a replica that is read-only, or, if it is a primary now, \
+         remove this node and let the agent join with `database.role = \"primary\"`"
+    )]
+    NotReplica {
+        /// Where.
+        database: String,
+        /// How it shows.
+        reason: String,
+    },
     /// Another agent holds the database. Retryable: it may leave.
     #[error(
         "database {database} is held by the agent of node `{holder}`; one database has one agent: stop that one first"
@@ -106,7 +117,9 @@ pub enum Error {
         supported: u32,
     },
     /// No agent ever claimed this database.
-    #[error("database {database} has no ledger; an agent makes it when it claims the database")]
+    #[error(
+        "database {database} has no ledger; the agent of a primary makes it when it claims the database, and a replica gets it from there"
+    )]
     NoLedger {
         /// Where.
         database: String,

@@ -3,6 +3,7 @@
 //! A server lives in a directory of its own, lets `root` in from 127.0.0.1 without a password and nobody else, and is stopped
 //! when its value is dropped or the process that started it ends, however it ends. It knows nothing of the machine's own
 //! configuration of MariaDB. Where we are root it runs as user `mysql`, who must be able to reach the directory.
+//! A server that keeps a binary log can have replicas.
 
 use crate::local_server::{Account, Launch, Running, free_port, system};
 pub use crate::local_server::{Error, Settings};
@@ -15,9 +16,19 @@ use std::time::Duration;
 /// How long a server that is up takes to greet, at most.
 const GREETING_MAX: Duration = Duration::from_secs(2);
 
+const SERVER: &str = "MariaDB";
+
+/// Whom it runs as where we are root.
+const USER: &str = "mysql";
+
+/// Further [`Settings::more`] of a server that is to have replicas.
+pub const REPLICATED: [&str; 2] = ["log-bin=binlog", "server-id=1"];
+
 /// A running server. Stopped when dropped.
 #[derive(Debug)]
 pub struct LocalMariadb {
+    programs: Programs,
+    settings: Settings,
     port: u16,
     running: Running,
 }
@@ -38,18 +49,60 @@ impl LocalMariadb {
     ///
     /// See [`Error`]; none is retryable without a change of the machine.
     pub fn start(directory: &Path, settings: &Settings) -> Result<Self, Error> {
-        let programs = find_programs().ok_or(Error::NotFound {
-            server: "MariaDB",
-            looked_at: "looked for mariadbd and mariadb-install-db in MARIADB_BINDIR, PATH, /usr/sbin and /usr/bin",
-            remedy: "install MariaDB, e.g. `apt-get install mariadb-server`, or set MARIADB_BINDIR to their directory",
-        })?;
-        let account = Account::of("MariaDB", "mysql")?;
+        let programs = programs()?;
+        let account = Account::of(SERVER, USER)?;
         account.make(directory)?;
-        initialise(&programs, &account, directory)?;
+        initialise(&programs, &account, directory, &[])?;
+        Self::run(programs, directory, free_port()?, settings)
+    }
+
+    /// Makes a server in `directory`, which must be empty or not exist, that follows this one from its first entry on, and takes no
+    /// writes. This one must have been started with [`REPLICATED`]. Blocks until it answers; what it follows comes later.
+    ///
+    /// # Errors
+    ///
+    /// As [`LocalMariadb::start`].
+    pub fn start_replica(&self, directory: &Path, settings: &Settings) -> Result<Self, Error> {
+        let account = Account::of(SERVER, USER)?;
+        account.make(directory)?;
+        let source = format!(
+            "CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT={}, MASTER_USER='root', MASTER_USE_GTID=slave_pos, \
+             MASTER_CONNECT_RETRY=1",
+            self.port
+        );
+        initialise(&self.programs, &account, directory, &[&source, "START SLAVE"])?;
         let port = free_port()?;
+        // Any number that no other server of the same source has.
+        let more = [format!("server-id={port}"), "read-only=1".to_owned(), "skip-slave-start".to_owned()];
+        let more = settings.more.iter().cloned().chain(more).collect();
+        Self::run(self.programs.clone(), directory, port, &Settings { more, ..settings.clone() })
+    }
+
+    fn run(programs: Programs, directory: &Path, port: u16, settings: &Settings) -> Result<Self, Error> {
+        let account = Account::of(SERVER, USER)?;
         let mut running = launch(&programs, &account, directory, port, settings)?;
         running.wait_until(|| greets(port))?;
-        Ok(Self { port, running })
+        Ok(Self { programs, settings: settings.clone(), port, running })
+    }
+
+    /// Ends the server at once, as a crash does. [`LocalMariadb::restart`] brings it back.
+    pub fn crash(&mut self) {
+        self.running.end_by("KILL");
+    }
+
+    /// Starts the server anew in its directory and on its port, after a crash or to restart it. Not for a temporary one.
+    /// Blocks until it answers.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`].
+    pub fn restart(&mut self) -> Result<(), Error> {
+        let account = Account::of(SERVER, USER)?;
+        self.running.stop();
+        let directory = self.running.directory().to_owned();
+        self.running = launch(&self.programs, &account, &directory, self.port, &self.settings)?;
+        let port = self.port;
+        self.running.wait_until(|| greets(port))
     }
 
     /// The port on 127.0.0.1.
@@ -92,6 +145,14 @@ fn greets(port: u16) -> bool {
         && greeting[4] == PROTOCOL_VERSION
 }
 
+fn programs() -> Result<Programs, Error> {
+    find_programs().ok_or(Error::NotFound {
+        server: SERVER,
+        looked_at: "looked for mariadbd and mariadb-install-db in MARIADB_BINDIR, PATH, /usr/sbin and /usr/bin",
+        remedy: "install MariaDB, e.g. `apt-get install mariadb-server`, or set MARIADB_BINDIR to their directory",
+    })
+}
+
 /// The server programs on this machine.
 #[must_use]
 pub fn find_programs() -> Option<Programs> {
@@ -105,7 +166,8 @@ pub fn find_programs() -> Option<Programs> {
     Some(Programs { mariadbd: find("mariadbd")?, install: find("mariadb-install-db")? })
 }
 
-fn initialise(programs: &Programs, account: &Account, directory: &Path) -> Result<(), Error> {
+/// Makes the data directory, and what the server runs at each start: `more` comes last.
+fn initialise(programs: &Programs, account: &Account, directory: &Path, more: &[&str]) -> Result<(), Error> {
     let mut install = account.command(&programs.install);
     install.arg("--no-defaults").arg(option("datadir", directory.join("data")));
     install.args(["--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"]);
@@ -113,7 +175,8 @@ fn initialise(programs: &Programs, account: &Account, directory: &Path) -> Resul
     account.run(install, "mariadb-install-db", directory)?;
     let path = init_file(directory);
     let user = "root@'127.0.0.1'";
-    let text = format!("CREATE USER IF NOT EXISTS {user};\nGRANT ALL ON *.* TO {user} WITH GRANT OPTION;\n");
+    let mut text = format!("CREATE USER IF NOT EXISTS {user};\nGRANT ALL ON *.* TO {user} WITH GRANT OPTION;\n");
+    text.extend(more.iter().map(|statement| format!("{statement};\n")));
     std::fs::write(&path, text).map_err(|source| system("write", &path, source))
 }
 
@@ -163,5 +226,5 @@ fn launch(
     arguments.extend(settings.more.iter().map(|setting| OsString::from(format!("--{setting}"))));
     // It ends its sessions and stops; the directory stays usable.
     let (signal, program) = ("TERM", programs.mariadbd.clone());
-    Launch { server: "MariaDB", account, directory, settings, signal, program, arguments, pid_file }.start()
+    Launch { server: SERVER, account, directory, settings, signal, program, arguments, pid_file }.start()
 }

@@ -113,6 +113,39 @@ impl LocalServer {
         }))
     }
 
+    /// Makes a server in `directory` that follows this one, takes no writes, and answers reads. Blocks until it answers; what this
+    /// server holds may come later. A MariaDB server must have been started with [`local_mariadb::REPLICATED`](crate::local_mariadb::REPLICATED).
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`].
+    pub fn start_replica(&self, directory: &Path, settings: &Settings) -> Result<Self, Error> {
+        Ok(match self {
+            Self::Postgres(server) => Self::Postgres(server.start_standby(directory, settings)?),
+            Self::Mariadb(server) => Self::Mariadb(server.start_replica(directory, settings)?),
+        })
+    }
+
+    /// Ends the server at once, as a crash does.
+    pub fn crash(&mut self) {
+        match self {
+            Self::Postgres(server) => server.crash(),
+            Self::Mariadb(server) => server.crash(),
+        }
+    }
+
+    /// Starts it anew in its directory and on its port. Not for a temporary one. Blocks until it answers.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`].
+    pub fn restart(&mut self) -> Result<(), Error> {
+        match self {
+            Self::Postgres(server) => server.restart(),
+            Self::Mariadb(server) => server.restart(),
+        }
+    }
+
     /// The data source name of a database on it, as a user who may do anything.
     #[must_use]
     pub fn dsn(&self, database: &str) -> String {

@@ -3,6 +3,8 @@
 //! The tests share one server, which they start themselves, and have a database each. Without PostgreSQL they fail.
 
 mod conformance;
+#[path = "postgres/grants.rs"]
+mod grants;
 #[path = "postgres/locks.rs"]
 mod locks;
 #[path = "postgres/standby.rs"]

@@ -19,4 +19,4 @@ pub use ledger_view::{Claimed, LedgerView};
 pub use progress::{Activity, Progress};
 pub use reconciler::{Ended, Reconciler};
 pub use settings::Settings;
-pub use surroundings::{ProgressSink, ReportError, Reporter, StateSource};
+pub use surroundings::{ProgressSink, ReportError, Reporter, SchemaMemory, StateSource};

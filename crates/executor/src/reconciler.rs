@@ -13,7 +13,7 @@ mod running;
 mod work;
 
 use crate::settings::Settings;
-use crate::surroundings::{ProgressSink, Reporter, StateSource};
+use crate::surroundings::{ProgressSink, Reporter, SchemaMemory, StateSource};
 use lockstep_core::NodeId;
 use lockstep_database::{Database, Owner};
 use running::Running;
@@ -35,6 +35,8 @@ pub struct Reconciler {
     pub reporter: Arc<dyn Reporter>,
     /// Where progress and health are shown.
     pub sink: Arc<dyn ProgressSink>,
+    /// Where the newest schema that fitted is kept.
+    pub memory: Arc<dyn SchemaMemory>,
     /// How long it waits for what.
     pub settings: Settings,
 }

@@ -1,7 +1,7 @@
 //! What the reconciler needs from the agent around it. The agent wires the consensus in, tests an in-process state.
 
 use crate::progress::Progress;
-use lockstep_core::{Command, LogIndex, Refusal, State};
+use lockstep_core::{Command, LogIndex, Refusal, Schema, State};
 use lockstep_database::Health;
 use tokio::sync::watch;
 
@@ -45,6 +45,25 @@ pub enum ReportError {
     /// There is no leader, or it cannot be reached. Retryable.
     #[error("the cluster cannot be reached: {0}")]
     Unavailable(String),
+}
+
+/// Keeps the newest schema that was as it must be beyond the agent's life, so that after a restart, too, it can be told in what
+/// another one differs. Only for naming differences: nothing is decided by it.
+pub trait SchemaMemory: Send + Sync + 'static {
+    /// What was kept last, if it can be read.
+    fn recall(&self) -> Option<Schema>;
+
+    /// Keeps it. May fail silently: then differences go unnamed after the next restart.
+    fn keep(&self, schema: &Schema);
+}
+
+/// Keeps nothing.
+impl SchemaMemory for () {
+    fn recall(&self) -> Option<Schema> {
+        None
+    }
+
+    fn keep(&self, _schema: &Schema) {}
 }
 
 /// Takes soft state: what nobody decides by, and everybody wants to see.

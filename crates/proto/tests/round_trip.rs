@@ -10,7 +10,9 @@ use lockstep_core::schema::{Column, Constraint, ConstraintKind, Index, Schema, S
 use lockstep_core::session::{self, Compatibility, Eviction};
 use lockstep_core::step::{Action, Assertion, Backfill, ClientRequirement, Phase, Step};
 use lockstep_core::version::{Entry, Outcome};
-use lockstep_core::{ChangeId, Engine, LogIndex, NodeId, SessionId, Source, Timestamp, Version, audit};
+use lockstep_core::{
+    ChangeId, Difference, Drift, Engine, LogIndex, NodeId, SessionId, Source, Timestamp, Version, audit,
+};
 use lockstep_proto::{convert, v1, view};
 use prost::Message;
 use std::fmt::Debug;
@@ -302,6 +304,21 @@ fn versions_with_every_outcome() {
     }
 }
 
+fn quarantined(since: Timestamp, drift: Option<Drift>) -> node::Status {
+    node::Status::Quarantined { reason: "drift".into(), since, drift }
+}
+
+fn drift() -> Drift {
+    let difference = |found: Option<&str>, expected: Option<&str>| Difference {
+        object: "column users.fax".to_owned(),
+        found: found.map(str::to_owned),
+        expected: expected.map(str::to_owned),
+    };
+    let differences =
+        vec![difference(Some("text"), None), difference(None, Some("text")), difference(Some("a"), Some("b"))];
+    Drift { version: Version(3), fingerprint: Fingerprint("f".to_owned()), differences, left_out: 2 }
+}
+
 #[test]
 fn cluster_status_with_members_of_every_kind() {
     let since = Timestamp(4);
@@ -312,7 +329,8 @@ fn cluster_status_with_members_of_every_kind() {
             Some(view::RaftRole::Learner),
             view::Health::Degraded,
         ),
-        member(node::Status::Quarantined { reason: "drift".into(), since }, None, view::Health::Unreachable),
+        member(quarantined(since, Some(drift())), None, view::Health::Unreachable),
+        member(quarantined(since, None), None, view::Health::Unreachable),
         member(node::Status::Active, None, view::Health::Unknown),
     ];
     check::<_, v1::ClusterStatus>(view::ClusterStatus {

@@ -2,8 +2,11 @@
 
 pub(crate) mod change;
 pub(crate) mod client;
+pub(crate) mod drift;
 pub(crate) mod kill;
 pub(crate) mod locks;
 pub(crate) mod membership;
 pub(crate) mod migrations;
 pub(crate) mod partition;
+pub(crate) mod replica;
+pub(crate) mod restored;

@@ -1,11 +1,11 @@
 //! Becoming a member: the agent looks at its database, then bootstraps or joins. Every part may be interrupted and repeated.
 
-use super::identity;
+use super::{comparison, identity};
 use crate::{Config, Error};
 use lockstep_consensus::Consensus;
 use lockstep_core::command::FORMAT;
-use lockstep_core::node::{Addresses, Candidate};
-use lockstep_core::{NodeId, State};
+use lockstep_core::node::{Addresses, Candidate, Role};
+use lockstep_core::{NodeId, Schema, State};
 use lockstep_database::{Database, Owner};
 use lockstep_storage::{Identity, Store};
 use std::sync::Arc;
@@ -26,17 +26,21 @@ pub(super) async fn admit(
     match consensus.identity() {
         None if config.cluster.bootstrap => {
             let cluster_id = new_cluster_id(store).await?;
-            let candidate = candidate(config, database, addresses, &cluster_id).await?;
+            let (candidate, _) = candidate(config, database, addresses, &cluster_id).await?;
             consensus.bootstrap(&cluster_id, candidate).await?;
         }
         None => {
             let token = identity::join_token(config)?;
-            let candidate = candidate(config, database, addresses, &token.cluster_id).await?;
-            consensus.join(&config.cluster.join, candidate, &token.secret, config.cluster.replace).await?;
+            let (candidate, schema) = candidate(config, database, addresses, &token.cluster_id).await?;
+            let cluster = &config.cluster;
+            let joined = consensus.join(&cluster.join, candidate, &token.secret, cluster.replace).await;
+            if let Err(error) = joined {
+                return Err(comparison::explained(error, &schema).await);
+            }
             see_oneself(config, consensus).await;
         }
         Some(identity) if is_half_made(consensus) => {
-            let candidate = candidate(config, database, addresses, &identity.cluster_id).await?;
+            let (candidate, _) = candidate(config, database, addresses, &identity.cluster_id).await?;
             consensus.bootstrap(&identity.cluster_id, candidate).await?;
         }
         Some(_) => {}
@@ -79,17 +83,20 @@ async fn new_cluster_id(store: &Store) -> Result<String, Error> {
     Ok(id)
 }
 
-/// What this agent tells of itself and its database. Claims the database: one agent a database.
+/// What this agent tells of itself and its database. Claims the database, or, for a replica, follows it: one agent a database.
 async fn candidate(
     config: &Config,
     database: &Arc<dyn Database>,
     addresses: &Addresses,
     cluster_id: &str,
-) -> Result<Candidate, Error> {
+) -> Result<(Candidate, Schema), Error> {
     let owner = Owner { cluster_id: cluster_id.to_owned(), node_id: None, node_name: config.name.clone() };
-    let ledger = database.claim(&owner).await?;
+    let ledger = match config.database.role {
+        Role::Primary => database.claim(&owner).await?,
+        Role::Replica => database.follow(&owner).await?,
+    };
     let schema = database.schema().await?;
-    Ok(Candidate {
+    let candidate = Candidate {
         name: config.name.clone(),
         engine: config.database.engine,
         role: config.database.role,
@@ -99,5 +106,6 @@ async fn candidate(
         version_hash: ledger.head_hash,
         fingerprint: schema.fingerprint(),
         command_format: FORMAT,
-    })
+    };
+    Ok((candidate, schema))
 }

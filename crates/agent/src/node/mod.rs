@@ -1,8 +1,10 @@
 //! An agent from its start to its end: what is opened in which order, and closed in which.
 
 mod admission;
+mod comparison;
 mod duties;
 mod identity;
+mod memory;
 mod ports;
 mod running;
 mod shutdown;

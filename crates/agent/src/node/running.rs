@@ -1,9 +1,9 @@
 //! A running agent.
 
 use super::duties::{self, Surroundings};
+use super::memory::Memory;
 use super::ports::Ports;
 use super::{admission, identity, waking};
-use crate::config::Locks;
 use crate::leases::{Agreed, Leases};
 use crate::service::{Context, Hub, Own, server};
 use crate::soft::Teller;
@@ -229,7 +229,7 @@ impl Parts {
         // Proposing and then waiting until it is applied here may each take the request time-out.
         let call_timeout = config.raft.request_timeout * 2 + Duration::from_secs(1);
         let server = tokio::spawn(server::serve(Arc::new(context), listener, call_timeout));
-        let reconciler = reconciler(&identity, database, &around, &consensus, &config.locks);
+        let reconciler = reconciler(&identity, database, &around, &consensus, &config);
         let reconciler = tokio::spawn(reconciler.run(stop_work.clone()));
         let others = background(&identity, &addresses, &around, leases, hub);
         Agent {
@@ -252,7 +252,7 @@ fn reconciler(
     database: Arc<dyn Database>,
     around: &Arc<Surroundings>,
     consensus: &Consensus,
-    locks: &Locks,
+    config: &Config,
 ) -> Reconciler {
     let node = NodeId(identity.node_id);
     let teller = Teller::new(consensus.clone());
@@ -268,8 +268,9 @@ fn reconciler(
         source: Arc::clone(around) as Arc<dyn lockstep_executor::StateSource>,
         reporter: Arc::clone(around) as Arc<dyn lockstep_executor::Reporter>,
         sink: Arc::new(teller),
+        memory: Arc::new(Memory::in_directory(&config.data_dir)),
         settings: lockstep_executor::Settings {
-            patience: locks.patience(),
+            patience: config.locks.patience(),
             ..lockstep_executor::Settings::default()
         },
     }

@@ -94,6 +94,18 @@ impl ClusterService for Clusters {
         Ok(Response::new(v1::RemoveNodeResponse { revision: committed.index.0 }))
     }
 
+    async fn accept_node(
+        &self,
+        request: Request<v1::AcceptNodeRequest>,
+    ) -> Result<Response<v1::AcceptNodeResponse>, Status> {
+        let _permit = self.context.admit_call()?;
+        let actor = caller::actor(&request, &self.context.security)?;
+        let v1::AcceptNodeRequest { request_id, name, reason } = request.into_inner();
+        let command = Command::AcceptNode { node: name, reason };
+        let committed = self.context.propose(request_id, actor, command).await?;
+        Ok(Response::new(v1::AcceptNodeResponse { revision: committed.index.0 }))
+    }
+
     async fn issue_join_token(
         &self,
         request: Request<v1::IssueJoinTokenRequest>,

@@ -51,7 +51,7 @@ fn explain_node(holdout: &mut Holdout, node: NodeId, around: &Surroundings) {
     if let Some(blocker) = heard.told.work.as_ref().and_then(|work| work.blockers.first()) {
         holdout.remedy.clone_from(&blocker.remedy);
     }
-    for fact in work(holdout, node, heard) {
+    for fact in work(holdout, node, heard).into_iter().chain(lag(heard)) {
         add(&mut holdout.reason, &fact);
     }
 }
@@ -62,6 +62,12 @@ fn work(holdout: &Holdout, node: NodeId, heard: &Heard) -> Vec<String> {
     let error = heard.told.work.as_ref().and_then(|work| work.last_error.clone());
     let failed = error.filter(|error| !holdout.reason.contains(error)).map(|error| format!("last error: {error}"));
     doing.into_iter().chain(failed).collect()
+}
+
+/// How far its database is behind the one that it follows.
+fn lag(heard: &Heard) -> Option<String> {
+    let lag = Duration::from_millis(heard.told.replication_lag_ms?);
+    Some(format!("its database is {} behind its primary", super::spoken(lag)))
 }
 
 fn explain_session(holdout: &mut Holdout, session: SessionId, around: &Surroundings) {

@@ -276,3 +276,34 @@ async fn the_old_form_is_kept_as_long_as_the_agent_is_told_and_no_longer() {
     assert!(done.gate.is_none());
     agent.shutdown().await;
 }
+
+async fn sql(node: &Node, text: &str) {
+    let file = node.directory.path().join("shard.db").display().to_string();
+    let connection = lockstep_database::plain::connect(lockstep_core::Engine::Sqlite, &file).await.unwrap();
+    connection.batch(text).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_with_tables_is_adopted_once_its_schema_is_that_of_the_others() {
+    let first = Node::first();
+    let table = "CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT";
+    let index = "CREATE INDEX by_email ON users (email)";
+    sql(&first, &format!("{table}); {index}")).await;
+    let agent = first.start().await;
+    let second = Node::new("shard-2").join_through(&agent).await;
+    sql(&second, &format!("{table}, fax TEXT)")).await;
+    let refusal = second.refused().await;
+    for part in [
+        "may not join",
+        "compared with that of node shard-1",
+        "column users.fax is not expected",
+        "index by_email of users is missing",
+    ] {
+        assert!(refusal.contains(part), "{part}: {refusal}");
+    }
+    sql(&second, &format!("ALTER TABLE users DROP COLUMN fax; {index}")).await;
+    let joined = second.start().await;
+    until_status(&agent, |status| status.members.len() == 2).await;
+    joined.shutdown().await;
+    agent.shutdown().await;
+}

@@ -27,6 +27,7 @@ pub(crate) fn node(member: &Member, look: Look, now: Timestamp) -> String {
         ("clients reach it at", node.addresses.client.clone()),
         ("joined", format!("{} ago ({})", time::age(node.joined_at, now), time::point(node.joined_at))),
     ];
+    lines.extend(differences(&node.status).into_iter().map(|line| ("differs", line)));
     if let Some(age_ms) = member.last_seen_age_ms {
         lines.push(("last heard from", format!("{} ago", time::duration(age_ms))));
     }
@@ -39,12 +40,18 @@ pub(crate) fn node(member: &Member, look: Look, now: Timestamp) -> String {
     facts(&lines, look)
 }
 
+fn differences(status: &node::Status) -> Vec<String> {
+    let node::Status::Quarantined { drift: Some(drift), .. } = status else { return Vec::new() };
+    let more = (drift.left_out > 0).then(|| format!("and {} more", drift.left_out));
+    drift.differences.iter().map(ToString::to_string).chain(more).collect()
+}
+
 fn state(status: &node::Status, look: Look, now: Timestamp) -> String {
     let (tone, name) = status::state(status);
     let rest = match status {
         node::Status::Active => String::new(),
         node::Status::CatchingUp { since, .. } => format!(" for {}", time::age(*since, now)),
-        node::Status::Quarantined { reason, since } => format!(" for {}: {reason}", time::age(*since, now)),
+        node::Status::Quarantined { reason, since, .. } => format!(" for {}: {reason}", time::age(*since, now)),
     };
     format!("{}{rest}", look.paint(tone, name))
 }

@@ -6,7 +6,9 @@ use lockstep_core::change::Hold;
 use lockstep_core::node::Fingerprint;
 use lockstep_core::session::{Compatibility, Eviction};
 use lockstep_core::version::{Entry, Outcome};
-use lockstep_core::{ChangeId, LogIndex, SessionId, Version, audit as core_audit, node as core_node};
+use lockstep_core::{
+    ChangeId, Difference, Drift, LogIndex, SessionId, Version, audit as core_audit, node as core_node,
+};
 use lockstep_proto::view;
 use std::collections::BTreeSet;
 
@@ -118,11 +120,39 @@ fn status_on_a_terminal_is_coloured() {
     assert!(text.contains("\u{1b}["), "{text}");
 }
 
+fn quarantined() -> core_node::Status {
+    let difference = |object: &str, found: Option<&str>, expected: Option<&str>| Difference {
+        object: object.to_owned(),
+        found: found.map(str::to_owned),
+        expected: expected.map(str::to_owned),
+    };
+    let differences = vec![
+        difference("column users.fax", Some("column text"), None),
+        difference("column users.id", Some("column bigint"), Some("column integer not null")),
+        difference("index by_mail of users", None, Some("CREATE INDEX by_mail ON users (mail)")),
+        difference("trigger audit of users", Some("CREATE TRIGGER audit ..."), None),
+    ];
+    let (reason, fingerprint) = ("its schema is another one".to_owned(), core_node::Fingerprint("f9".to_owned()));
+    let drift = Some(Drift { version: Version(7), fingerprint, differences, left_out: 2 });
+    core_node::Status::Quarantined { reason, since: ago(90), drift }
+}
+
+#[test]
+fn a_node_is_repaired_object_by_object() {
+    let mut node = sample::members(7).remove(1).node;
+    assert_eq!(super::repair(&node), "shard-b is not quarantined: there is nothing to repair");
+    node.status = quarantined();
+    insta::assert_snapshot!("repair", super::repair(&node));
+    node.status =
+        core_node::Status::Quarantined { reason: "it was restored".to_owned(), since: ago(9), drift: None };
+    assert_eq!(super::repair(&node), "shard-b is quarantined: it was restored");
+}
+
 #[test]
 fn a_node() {
     let mut member = sample::members(7).remove(1);
     member.progress = Some(sample::progress());
-    member.node.status = core_node::Status::Quarantined { reason: "column users.fax".to_owned(), since: ago(90) };
+    member.node.status = quarantined();
     insta::assert_snapshot!("node", node(&member, Look::PLAIN, NOW));
 }
 

@@ -80,6 +80,19 @@ impl Client {
         Ok(LogIndex(self.call(call, message, send!(cluster, remove_node)).await?.message.revision))
     }
 
+    /// Takes the schema of a quarantined member, which all members have alike, for what the settled version gives. Returns the log
+    /// index at which that took effect.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Kind::Denied`] without the operator role; [`crate::Kind::NotNow`] while the members do not agree.
+    pub async fn accept_node(&self, name: &str, reason: &str) -> Result<LogIndex, Error> {
+        let request_id = self.next_request_id();
+        let call = self.writing("accept node", &request_id);
+        let message = v1::AcceptNodeRequest { request_id, name: name.to_owned(), reason: reason.to_owned() };
+        Ok(LogIndex(self.call(call, message, send!(cluster, accept_node)).await?.message.revision))
+    }
+
     /// Makes a secret with which new agents may join for a while.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use super::Reply;
 use crate::event::Event;
 use crate::ids::{NodeId, Timestamp, Version};
-use crate::node::{Candidate, Node, Status};
+use crate::node::{Candidate, Fingerprint, Node, Role, Status};
 use crate::refusal::Refusal;
 use crate::state::{Cluster, Context, State};
 
@@ -20,6 +20,10 @@ pub(super) fn bootstrap(
     }
     if candidate.version != Version::BASELINE {
         return Err(foreign_ledger(candidate));
+    }
+    if candidate.role == Role::Replica {
+        let reason = "a replica executes nothing, and the first node has nobody to follow";
+        return Err(refuse(candidate, reason, "bootstrap the cluster with the agent of its primary"));
     }
     // Ids of later nodes are later log indexes: this one must be out of their way.
     if node.0 > context.index.0 {
@@ -139,11 +143,17 @@ fn require_free_name(state: &State, candidate: &Candidate, replace: bool) -> Res
 }
 
 fn require_own_database(state: &State, candidate: &Candidate, replaced: Option<NodeId>) -> Result<(), Refusal> {
-    let other =
-        state.nodes.values().find(|node| node.database_id == candidate.database_id && Some(node.id) != replaced);
-    match other {
-        None => Ok(()),
-        Some(node) => Err(refuse(
+    let is_its = |node: &&Node| node.database_id == candidate.database_id && Some(node.id) != replaced;
+    // Replicas have the ledger of their primary, and its id with it.
+    let primary = state.nodes.values().filter(|node| node.role == Role::Primary).find(is_its);
+    match (candidate.role, primary) {
+        (Role::Primary, None) | (Role::Replica, Some(_)) => Ok(()),
+        (Role::Replica, None) => Err(refuse(
+            candidate,
+            "the primary that it follows is no node of this cluster",
+            "let the agent of its primary join first",
+        )),
+        (Role::Primary, Some(node)) => Err(refuse(
             candidate,
             &format!("its database is already served by node {}", node.name),
             "one database has one agent: give this one a database of its own, or remove that node first",
@@ -160,16 +170,24 @@ fn require_known_ledger(state: &State, candidate: &Candidate) -> Result<(), Refu
         }
     }
     match state.expected_fingerprint(candidate.version) {
-        Some(expected) if *expected != candidate.fingerprint => Err(refuse(
-            candidate,
-            &format!(
+        Some(expected) if *expected != candidate.fingerprint => Err(Refusal::JoinRefused {
+            node: candidate.name.clone(),
+            reason: format!(
                 "at version {} the cluster's schema is {expected} and this database has {}",
                 candidate.version, candidate.fingerprint
             ),
-            "make its schema equal to that of the other nodes at that version, then start the agent again",
-        )),
+            remedy: "make its schema equal to that of the other nodes at that version, then start the agent again"
+                .to_owned(),
+            compare_with: fitting(state, expected),
+        }),
         _ => Ok(()),
     }
+}
+
+/// Where to see what the schema should be.
+fn fitting(state: &State, expected: &Fingerprint) -> Option<String> {
+    let node = state.nodes.values().find(|node| node.is_active() && node.fingerprint == *expected)?;
+    Some(node.addresses.client.clone())
 }
 
 fn foreign_ledger(candidate: &Candidate) -> Refusal {
@@ -184,5 +202,10 @@ fn foreign_ledger(candidate: &Candidate) -> Refusal {
 }
 
 fn refuse(candidate: &Candidate, reason: &str, remedy: &str) -> Refusal {
-    Refusal::JoinRefused { node: candidate.name.clone(), reason: reason.to_owned(), remedy: remedy.to_owned() }
+    Refusal::JoinRefused {
+        node: candidate.name.clone(),
+        reason: reason.to_owned(),
+        remedy: remedy.to_owned(),
+        compare_with: None,
+    }
 }

@@ -1,5 +1,6 @@
 //! Commands: everything that can change the replicated state, one file a family.
 
+mod accept;
 mod change;
 mod cluster;
 mod hold;
@@ -11,6 +12,7 @@ mod rollback;
 mod session;
 
 use crate::change::Spec;
+use crate::drift::Drift;
 use crate::ids::{ChangeId, NodeId, RequestId, SessionId, Timestamp, Version};
 use crate::in_flight::{Execution, Preparation};
 use crate::node::{Addresses, Candidate, Fingerprint};
@@ -105,6 +107,13 @@ pub enum Command {
         /// True: even when a gate waits for it.
         force: bool,
     },
+    /// An operator takes a schema that was changed by hand, on every node alike, for what the settled version gives.
+    AcceptNode {
+        /// Name of one of the nodes.
+        node: String,
+        /// Why.
+        reason: String,
+    },
     /// A node that was catching up, or quarantined, holds this version and schema.
     ReportCaughtUp {
         /// Which.
@@ -120,6 +129,9 @@ pub enum Command {
         node: NodeId,
         /// What differs.
         reason: String,
+        /// What its schema is, when it is that which does not fit.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        drift: Option<Drift>,
     },
     /// A node's answer to preflight.
     ReportPreparation {
@@ -329,7 +341,10 @@ impl Command {
             Self::ReportCaughtUp { node, version, fingerprint } => {
                 node::report_caught_up(state, context, *node, *version, fingerprint)
             }
-            Self::ReportDrift { node, reason } => node::report_drift(state, context, *node, reason),
+            Self::ReportDrift { node, reason, drift } => {
+                node::report_drift(state, context, *node, reason, drift.as_ref())
+            }
+            Self::AcceptNode { node, reason } => accept::accept(state, context, node, reason),
             Self::ReportPreparation { node, version, preparation } => {
                 report::preparation(state, context, *node, *version, preparation)
             }

@@ -1,11 +1,12 @@
 //! Nodes: moving, leaving, catching up, drifting.
 
 use super::Reply;
+use crate::drift::Drift;
 use crate::event::Event;
 use crate::gate;
 use crate::ids::{NodeId, Version};
 use crate::in_flight::{Execution, InFlight, Measurement, Stage};
-use crate::node::{Addresses, Fingerprint, Node, Status};
+use crate::node::{Addresses, Fingerprint, Node, Role, Status};
 use crate::refusal::Refusal;
 use crate::state::{Context, State, require_reason};
 
@@ -41,13 +42,22 @@ pub(super) fn remove(
             state: "nobody would be left to go on; let another node join and become active first".to_owned(),
         });
     }
-    let holdouts = gate::node_holdouts(state, id);
+    let holdouts = gate::node_holdouts(state, id).into_iter().chain(followers(state, id)).collect::<Vec<_>>();
     if !holdouts.is_empty() && !force {
         return Err(Refusal::NeedsForce { action, holdouts });
     }
     forget(state, context, id);
     context.record(state, action, reason, holdouts);
     Ok(Reply::Done)
+}
+
+/// The replicas of a primary: without it nothing reaches them any more.
+fn followers(state: &State, id: NodeId) -> impl Iterator<Item = String> {
+    let primary = state.nodes.get(&id).filter(|node| node.role == Role::Primary);
+    let follows = move |node: &&Node| {
+        node.role == Role::Replica && primary.is_some_and(|primary| primary.database_id == node.database_id)
+    };
+    state.nodes.values().filter(follows).map(|node| format!("{} (its replica)", node.name))
 }
 
 /// Takes the node out of the cluster and out of everything that waits for it.
@@ -88,7 +98,7 @@ pub(super) fn report_caught_up(
     }
     if let Some(expected) = gate::fingerprint_at(state, version).filter(|expected| expected != fingerprint) {
         let reason = format!("at version {version} its schema is {fingerprint}, and must be {expected}");
-        quarantine(state, context, id, reason);
+        quarantine(state, context, id, reason, Some(Drift::unnamed(version, fingerprint)));
         return Ok(Reply::Done);
     }
     let node = state.node_mut(id)?;
@@ -147,21 +157,28 @@ pub(super) fn report_drift(
     context: &mut Context<'_>,
     id: NodeId,
     reason: &str,
+    drift: Option<&Drift>,
 ) -> Result<Reply, Refusal> {
     context.require_agent("report for a node")?;
     state.node_mut(id)?;
-    quarantine(state, context, id, reason.to_owned());
+    quarantine(state, context, id, reason.to_owned(), drift.cloned());
     Ok(Reply::Done)
 }
 
 /// Every gate that moves forward stops until the node is mended or removed.
-pub(super) fn quarantine(state: &mut State, context: &mut Context<'_>, id: NodeId, reason: String) {
+pub(super) fn quarantine(
+    state: &mut State,
+    context: &mut Context<'_>,
+    id: NodeId,
+    reason: String,
+    drift: Option<Drift>,
+) {
     let Some(node) = state.nodes.get_mut(&id) else { return };
     let since = match node.status {
         Status::Quarantined { since, .. } => since,
         _ => context.at,
     };
-    node.status = Status::Quarantined { reason, since };
+    node.status = Status::Quarantined { reason, since, drift };
     context.events.push(Event::NodeQuarantined { node: id });
     if let Some(InFlight { stage: Stage::Preparing { reports }, .. }) = &mut state.in_flight {
         // What it said of its readiness was said of another schema.

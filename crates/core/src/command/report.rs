@@ -2,6 +2,7 @@
 
 use super::Reply;
 use super::node::quarantine;
+use crate::drift::Drift;
 use crate::event::Event;
 use crate::gate;
 use crate::ids::{NodeId, Version};
@@ -26,7 +27,8 @@ pub(super) fn preparation(
         && expected != fingerprint
     {
         let reason = format!("at version {base} its schema is {fingerprint}, and must be {expected}");
-        quarantine(state, context, id, reason);
+        let drift = Drift::unnamed(base, fingerprint);
+        quarantine(state, context, id, reason, Some(drift));
         return Ok(Reply::Done);
     }
     let at = context.at;
@@ -87,13 +89,14 @@ fn diverge(
     fingerprint: Fingerprint,
     expected: Fingerprint,
 ) {
+    let drift = state.in_flight.as_ref().map(|flight| Drift::unnamed(flight.version, &fingerprint));
     let reason = RevertReason::Diverged { node, fingerprint, expected };
     match state.in_flight.as_ref().map(|flight| &flight.stage) {
         Some(Stage::Executing { .. }) if gate::is_reversible(state) => {
             gate::start_reverting(state, context, reason)
         }
         Some(Stage::Executing { .. } | Stage::Settling { .. }) => {
-            quarantine(state, context, id, reason.to_string())
+            quarantine(state, context, id, reason.to_string(), drift)
         }
         _ => {}
     }

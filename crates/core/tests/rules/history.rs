@@ -97,7 +97,9 @@ impl Numbers<'_> {
             170..=174 => self.evict(),
             175..=186 => self.join(),
             187..=196 => self.caught_up(),
-            197..=199 => (Role::Agent, Command::ReportDrift { node: self.node(), reason: "drift".to_owned() }),
+            197..=199 => {
+                (Role::Agent, Command::ReportDrift { node: self.node(), reason: "drift".to_owned(), drift: None })
+            }
             200..=203 => self.remove(),
             204..=226 => (Role::Agent, self.report()),
             227..=231 => self.order(0),

@@ -161,3 +161,73 @@ fn drift_of_a_node_that_catches_up() {
         "#,
     );
 }
+
+#[test]
+fn a_schema_is_accepted_once_every_node_has_it() {
+    check(
+        r#"
+        cluster 2                     | shard-1 v0, shard-2 v0
+        submit users expand           | ok; v1 -> preparing
+        pass v1                       | ok; v1 -> settling; clients are told v1; v1 -> settled
+        accept shard-1                | ok
+        drift shard-1 schema s9       | ok; shard-1 quarantined
+        as client: accept shard-1     | no: client may not accept the schema of node shard-1: its role does not allow that (operators decide, agents report)
+        accept shard-1 no-reason      | no: to accept the schema of node shard-1, give a reason: it goes into the audit trail
+        accept shard-7                | no: there is no node named `shard-7`; `lockstep node list` shows those there are
+        accept shard-1                | no: cannot accept the schema of node `shard-1`: the nodes do not agree: shard-2 has schema s1 at version 1; make the same change there, or undo it on shard-1 (lockstep node repair shard-1)
+        drift shard-2 schema s8       | ok; shard-2 quarantined
+        accept shard-1                | no: cannot accept the schema of node `shard-1`: the nodes do not agree: shard-2 has schema s8 at version 1; make the same change there, or undo it on shard-1 (lockstep node repair shard-1)
+        drift shard-2 schema s9       | ok; shard-2 quarantined
+        submit orders expand          | ok
+        accept shard-1                | ok; shard-1 active; shard-2 active; v2 -> preparing
+        accept shard-1                | ok
+        audit                         | operator: accept the schema of node shard-1 [because] overrode []
+        # From now on that is what the version gives.
+        ready shard-1 v2 schema s1    | ok; shard-1 quarantined
+        caughtup shard-1 v1 schema s9 | ok; shard-1 active
+        ready shard-1 v2 schema s9    | ok
+        ready shard-2 v2 schema s9    | ok; v2 -> executing
+        join shard-3 at v1 schema s1  | no: node `shard-3` may not join: at version 1 the cluster's schema is s9 and this database has s1; make its schema equal to that of the other nodes at that version, then start the agent again
+        "#,
+    );
+}
+
+#[test]
+fn a_schema_is_not_accepted_in_the_middle_of_a_step() {
+    check(
+        r#"
+        cluster 1                     | shard-1 v0
+        submit users expand           | ok; v1 -> preparing
+        all ready v1                  | ok; v1 -> executing
+        drift shard-1 schema s9       | ok; shard-1 quarantined
+        accept shard-1                | no: cannot accept the schema of node `shard-1`: a step is half way; wait until it is settled or reverted
+        caughtup shard-1 v0           | ok; shard-1 active
+        executed shard-1 v1           | ok; v1 -> settling; clients are told v1; v1 -> settled
+        drift shard-1 schema s9 at v0 | ok; shard-1 quarantined
+        accept shard-1                | no: cannot accept the schema of node `shard-1`: its database is at version 0, and the cluster at version 1; it must catch up first
+        drift shard-1                 | ok; shard-1 quarantined
+        accept shard-1                | no: cannot accept the schema of node `shard-1`: its agent has not told what schema it has; `lockstep node show` says why
+        drift shard-1 schema s9       | ok; shard-1 quarantined
+        accept shard-1                | ok; shard-1 active
+        "#,
+    );
+}
+
+#[test]
+fn a_rollback_keeps_what_was_accepted_since() {
+    check(
+        r#"
+        cluster 2                     | shard-1 v0, shard-2 v0
+        submit users expand           | ok; v1 -> preparing
+        pass v1                       | ok; v1 -> settling; clients are told v1; v1 -> settled
+        drift shard-1 schema s9       | ok; shard-1 quarantined
+        drift shard-2 schema s9       | ok; shard-2 quarantined
+        accept shard-2                | ok; shard-1 active; shard-2 active
+        rollback users                | ok; v2 -> preparing
+        ready shard-1 v2 schema s9    | ok
+        ready shard-2 v2 schema s9    | ok; v2 -> executing
+        executed shard-1 v2 schema s7 | ok
+        executed shard-2 v2 schema s7 | ok; v2 -> settling; clients are told v2; v2 -> settled
+        "#,
+    );
+}

@@ -273,3 +273,45 @@ fn an_agent_may_move() {
         "#,
     );
 }
+
+#[test]
+fn a_replica_follows_a_primary_of_the_cluster() {
+    check(
+        r#"
+        bootstrap shard-1 replica                       | no: node `shard-1` may not join: a replica executes nothing, and the first node has nobody to follow; bootstrap the cluster with the agent of its primary
+        cluster 2                                       | shard-1 v0, shard-2 v0
+        join copy-9 replica database shard-9            | no: node `copy-9` may not join: the primary that it follows is no node of this cluster; let the agent of its primary join first
+        join copy-1 replica database shard-1            | ok
+        join copy-2 replica database shard-1            | ok
+        caughtup copy-1 v0                              | ok; copy-1 active
+        remove copy-2                                   | ok; copy-2 removed
+        submit users expand                             | ok; v1 -> preparing
+        all ready v1                                    | ok; v1 -> executing
+        executed shard-1 v1                             | ok
+        executed shard-2 v1                             | ok
+        why                                             | users/expand executing: copy-1: the version has not reached this replica by replication yet
+        executed copy-1 v1                              | ok; v1 -> settling; clients are told v1; v1 -> settled
+        remove shard-1                                  | no: to remove node shard-1 would pass a gate that waits for copy-1 (its replica); repeat with force to override
+        join shard-1 replace                            | ok; #1 removed
+        remove copy-1                                   | ok; copy-1 removed
+        remove shard-1                                  | ok; shard-1 removed
+        "#,
+    );
+}
+
+#[test]
+fn a_replica_is_waited_for_while_reverting() {
+    check(
+        r#"
+        cluster 1                            | shard-1 v0
+        join copy-1 replica database shard-1 | ok
+        caughtup copy-1 v0                   | ok; copy-1 active
+        submit users expand                  | ok; v1 -> preparing
+        all ready v1                         | ok; v1 -> executing
+        cancel users                         | ok; v1 -> reverting
+        reverted shard-1 v1                  | ok
+        why                                  | users/expand reverting: copy-1: the revert has not reached this replica by replication yet
+        reverted copy-1 v1                   | ok; v1 -> reverted
+        "#,
+    );
+}

@@ -27,7 +27,12 @@ fn all() -> Vec<(Class, Refusal)> {
         (Class::Invalid, Refusal::InvalidSession { client: text("shop/a"), problem: text("no app") }),
         (
             Class::NotNow,
-            Refusal::JoinRefused { node: text("shard-1"), reason: text("no token"), remedy: text("get one") },
+            Refusal::JoinRefused {
+                node: text("shard-1"),
+                reason: text("no token"),
+                remedy: text("get one"),
+                compare_with: None,
+            },
         ),
         (Class::Denied, Refusal::Denied { actor: text("bot"), action: text("cancel change users") }),
         (Class::Invalid, Refusal::ReasonMissing { action: text("cancel change users") }),

@@ -8,8 +8,11 @@ use crate::make;
 use crate::table::World;
 use lockstep_core::command::{Command, Role, Stamped};
 use lockstep_core::in_flight::Preparation;
+use lockstep_core::node::Candidate;
 use lockstep_core::session::Compatibility;
-use lockstep_core::{LogIndex, NodeId, RequestId, SessionId, Source, State, Timestamp, Version};
+use lockstep_core::{
+    Difference, Drift, LogIndex, NodeId, RequestId, SessionId, Source, State, Timestamp, Version,
+};
 use serde::Serialize;
 use serde_json::Value;
 use std::path::PathBuf;
@@ -33,7 +36,7 @@ fn reports() -> Vec<Command> {
     let fingerprint = make::fingerprint("s1");
     vec![
         Command::ReportCaughtUp { node, version, fingerprint: fingerprint.clone() },
-        Command::ReportDrift { node, reason: "index x is extra".to_owned() },
+        Command::ReportDrift { node, reason: "index x is extra".to_owned(), drift: None },
         Command::ReportPreparation {
             node,
             version,
@@ -49,8 +52,8 @@ fn reports() -> Vec<Command> {
 
 fn commands_of_the_cluster() -> Vec<Command> {
     let (node, reason) = (NodeId(1), "because".to_owned());
-    let mut candidate = make::candidate("shard-1");
-    candidate.command_format = 1;
+    // That of the program that wrote the golden file.
+    let candidate = Candidate { command_format: 1, ..make::candidate("shard-1") };
     let token_hash = "ab".to_owned();
     vec![
         Command::Bootstrap { cluster_id: "c1".to_owned(), node, candidate: candidate.clone() },
@@ -109,6 +112,28 @@ fn every_kind_of_command_is_read_as_it_was_written() {
     let text = read("commands-1.json", &stamped());
     let read: Vec<Stamped> = serde_json::from_str(&text).expect("the golden file is readable");
     assert_eq!(read, stamped());
+}
+
+#[test]
+fn what_came_with_drift_by_object_is_read_as_it_was_written() {
+    let difference = Difference {
+        object: "column users.fax".to_owned(),
+        found: Some("column text".to_owned()),
+        expected: None,
+    };
+    let fingerprint = make::fingerprint("s9");
+    let drift = Drift { version: Version(2), fingerprint, differences: vec![difference], left_out: 3 };
+    let reason = || "because".to_owned();
+    let commands = [
+        Command::ReportDrift { node: NodeId(1), reason: reason(), drift: Some(drift) },
+        Command::AcceptNode { node: "shard-1".to_owned(), reason: reason() },
+    ];
+    let stamped =
+        |command| Stamped { at: Timestamp(1), actor: make::actor(Role::Operator), request: None, command };
+    let written = commands.map(stamped);
+    let text = read("commands-drift-2.json", &written);
+    let read: Vec<Stamped> = serde_json::from_str(&text).expect("the golden file is readable");
+    assert_eq!(read, written);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use lockstep_core::command::{Command, Reply, Role, Stamped};
 use lockstep_core::in_flight::{Preparation, Stage};
 use lockstep_core::node::{Fingerprint, Status};
 use lockstep_core::session::Compatibility;
-use lockstep_core::{Applied, Event, LogIndex, NodeId, RequestId, SessionId, State, Timestamp, Version};
+use lockstep_core::{Applied, Drift, Event, LogIndex, NodeId, RequestId, SessionId, State, Timestamp, Version};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -191,7 +191,7 @@ impl World {
 
     fn command(&self, words: &Words<'_>) -> (Role, Command) {
         match words.at(0) {
-            "bootstrap" | "join" | "token" | "move" | "remove" | "caughtup" | "drift" => {
+            "bootstrap" | "join" | "token" | "move" | "remove" | "caughtup" | "drift" | "accept" => {
                 self.command_of_cluster(words)
             }
             "ready" | "notready" | "executed" | "failed" | "reverted" | "stuck" => {
@@ -227,10 +227,17 @@ impl World {
                 let (node, reason, force) = (name.to_owned(), words.reason(), words.flag("force"));
                 (Role::Operator, Command::RemoveNode { node, reason, force })
             }
-            "drift" => (
-                Role::Agent,
-                Command::ReportDrift { node: self.node(name), reason: "index x is extra".to_owned() },
-            ),
+            "drift" => {
+                let (node, reason) = (self.node(name), "index x is extra".to_owned());
+                let drift = words.after("schema").map(|schema| Drift {
+                    version: words.after("at").map_or(self.state.version(), version),
+                    fingerprint: make::fingerprint(schema),
+                    differences: Vec::new(),
+                    left_out: 0,
+                });
+                (Role::Agent, Command::ReportDrift { node, reason, drift })
+            }
+            "accept" => (Role::Operator, Command::AcceptNode { node: name.to_owned(), reason: words.reason() }),
             _ => {
                 let version = words.version(2);
                 let fingerprint = self.schema(words, version);
@@ -249,6 +256,9 @@ impl World {
         }
         if let Some(engine) = words.after("engine") {
             candidate.engine = engine.parse().expect("an engine");
+        }
+        if words.flag("replica") {
+            candidate.role = lockstep_core::node::Role::Replica;
         }
         if let Some(name) = words.after("database") {
             candidate.database_id = format!("database of {name}");

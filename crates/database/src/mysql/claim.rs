@@ -26,17 +26,37 @@ pub(super) struct Claim {
 
 pub(super) async fn claim(database: &Mysql, owner: &Owner) -> Result<Ledger, Error> {
     let mut kept = database.claim.lock().await;
-    let held = match kept.take() {
-        Some(mut claim) => holds(&mut claim.connection).await.then_some(claim.connection),
-        None => None,
-    };
-    let mut connection = match held {
-        Some(connection) => connection,
-        None => lock(&database.server).await?,
-    };
+    let mut connection = locked(database, &mut kept).await?;
     let ledger = ledger::take(&database.server, &mut connection, owner).await?;
     *kept = Some(Claim { connection, owner: owner.clone() });
     Ok(ledger)
+}
+
+/// The same lock on a replica: it is no part of what is replicated, so it stands beside that of the primary's agent.
+pub(super) async fn follow(database: &Mysql, owner: &Owner) -> Result<Ledger, Error> {
+    let mut kept = database.claim.lock().await;
+    let mut connection = locked(database, &mut kept).await?;
+    let place = &database.server.place;
+    let sql = "SELECT @@GLOBAL.read_only";
+    let read_only: Option<bool> =
+        connection.query_first(sql).await.map_err(|error| meaning(place, sql, &error))?;
+    if read_only != Some(true) {
+        let reason = "its server has read_only = 0".to_owned();
+        return Err(Error::NotReplica { database: place.clone(), reason });
+    }
+    let ledger = ledger::read_of(place, &mut connection, owner).await?;
+    *kept = Some(Claim { connection, owner: owner.clone() });
+    Ok(ledger)
+}
+
+/// The connection that holds the lock.
+async fn locked(database: &Mysql, kept: &mut Option<Claim>) -> Result<Conn, Error> {
+    if let Some(mut claim) = kept.take()
+        && holds(&mut claim.connection).await
+    {
+        return Ok(claim.connection);
+    }
+    lock(&database.server).await
 }
 
 /// Refuses to execute without a claim; takes it again when its connection was lost.

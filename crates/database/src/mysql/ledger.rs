@@ -61,8 +61,8 @@ const NOW_MS: &str = "CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS UNSIGNED)";
 /// Makes the tables when there are none, and writes the owner. Only whoever holds the claim may call it.
 pub(super) async fn take(server: &Server, connection: &mut Conn, owner: &Owner) -> Result<Ledger, Error> {
     let place = &server.place;
-    match read(place, connection).await {
-        Ok(ledger) => check_owner(place, &ledger, owner)?,
+    match read_of(place, connection, owner).await {
+        Ok(_) => {}
         Err(Error::NoLedger { .. }) => make(server, connection, owner).await?,
         Err(error) => return Err(error),
     }
@@ -102,17 +102,18 @@ fn making_refused(server: &Server, error: &mysql_async::Error) -> Error {
     }
 }
 
-fn check_owner(place: &str, ledger: &Ledger, owner: &Owner) -> Result<(), Error> {
-    let stored = &ledger.owner.cluster_id;
-    if *stored != owner.cluster_id {
+/// As [`read`]; refuses the ledger of another cluster.
+pub(super) async fn read_of(place: &str, connection: &mut Conn, owner: &Owner) -> Result<Ledger, Error> {
+    let ledger = read(place, connection).await?;
+    if ledger.owner.cluster_id != owner.cluster_id {
         return Err(Error::ForeignLedger {
             database: place.to_owned(),
-            stored: stored.clone(),
+            stored: ledger.owner.cluster_id,
             offered: owner.cluster_id.clone(),
             remedy: REMEDY,
         });
     }
-    Ok(())
+    Ok(ledger)
 }
 
 /// Head, fence and unfinished row, in one snapshot.

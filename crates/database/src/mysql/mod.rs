@@ -93,6 +93,10 @@ impl Database for Mysql {
         claim::claim(self, owner).await
     }
 
+    async fn follow(&self, owner: &Owner) -> Result<Ledger, Error> {
+        claim::follow(self, owner).await
+    }
+
     async fn ledger(&self) -> Result<Ledger, Error> {
         let mut kept = self.reader.lock().await;
         let mut connection = self.take_reader(&mut kept).await?;

@@ -23,14 +23,34 @@ pub(super) struct Claim {
 
 pub(super) async fn claim(database: &Postgres, owner: &Owner) -> Result<Ledger, Error> {
     let mut kept = database.claim.lock().await;
-    let held = kept.take().filter(|claim| !claim.client.is_closed());
-    let mut client = match held {
-        Some(claim) => claim.client,
-        None => lock(database).await?,
-    };
+    let mut client = locked(database, &mut kept).await?;
     let ledger = ledger::take(&database.server, &mut client, owner).await?;
     *kept = Some(Claim { client, owner: owner.clone() });
     Ok(ledger)
+}
+
+/// The same lock on a standby: it is no part of what is replicated, so it stands beside that of the primary's agent.
+pub(super) async fn follow(database: &Postgres, owner: &Owner) -> Result<Ledger, Error> {
+    let mut kept = database.claim.lock().await;
+    let client = locked(database, &mut kept).await?;
+    let place = &database.server.place;
+    let sql = "SELECT pg_is_in_recovery()";
+    let row = client.query_one(sql, &[]).await.map_err(|error| meaning(place, sql, &error))?;
+    if !row.get::<_, bool>(0) {
+        let reason = "its server is not in recovery".to_owned();
+        return Err(Error::NotReplica { database: place.clone(), reason });
+    }
+    let ledger = ledger::read_of(place, &client, owner).await?;
+    *kept = Some(Claim { client, owner: owner.clone() });
+    Ok(ledger)
+}
+
+/// The connection that holds the lock.
+async fn locked(database: &Postgres, kept: &mut Option<Claim>) -> Result<Client, Error> {
+    match kept.take().filter(|claim| !claim.client.is_closed()) {
+        Some(claim) => Ok(claim.client),
+        None => lock(database).await,
+    }
 }
 
 /// Refuses to execute without a claim; takes it again when its connection was lost.

@@ -59,7 +59,7 @@ pub(super) async fn take(
     let place = &server.place;
     let transaction = client.transaction().await.map_err(|error| meaning(place, "BEGIN", &error))?;
     if exists(place, &transaction).await? {
-        check_owner(place, &transaction, owner).await?;
+        read_of(place, &transaction, owner).await?;
     } else {
         make(server, &transaction, owner).await?;
     }
@@ -101,17 +101,18 @@ fn making_refused(server: &Server, error: &tokio_postgres::Error) -> Error {
     }
 }
 
-async fn check_owner(place: &str, client: &impl GenericClient, owner: &Owner) -> Result<(), Error> {
-    let stored = read(place, client).await?.owner.cluster_id;
-    if stored != owner.cluster_id {
+/// As [`read`]; refuses the ledger of another cluster.
+pub(super) async fn read_of(place: &str, client: &impl GenericClient, owner: &Owner) -> Result<Ledger, Error> {
+    let ledger = read(place, client).await?;
+    if ledger.owner.cluster_id != owner.cluster_id {
         return Err(Error::ForeignLedger {
             database: place.to_owned(),
-            stored,
+            stored: ledger.owner.cluster_id,
             offered: owner.cluster_id.clone(),
             remedy: REMEDY,
         });
     }
-    Ok(())
+    Ok(ledger)
 }
 
 async fn exists(place: &str, client: &impl GenericClient) -> Result<bool, Error> {

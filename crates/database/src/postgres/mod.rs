@@ -19,6 +19,7 @@ mod lock_mode;
 mod lookout;
 mod one_by_one;
 mod preflight;
+mod rights;
 mod sizes;
 mod transaction;
 mod watchdog;
@@ -82,6 +83,10 @@ impl Database for Postgres {
         claim::claim(self, owner).await
     }
 
+    async fn follow(&self, owner: &Owner) -> Result<Ledger, Error> {
+        claim::follow(self, owner).await
+    }
+
     async fn ledger(&self) -> Result<Ledger, Error> {
         ledger::read(&self.server.place, &*self.reader().await?).await
     }
@@ -96,6 +101,10 @@ impl Database for Postgres {
 
     async fn sizes(&self) -> Result<Sizes, Error> {
         sizes::read(&self.server).await
+    }
+
+    async fn missing_rights(&self) -> Result<Vec<Obstacle>, Error> {
+        rights::missing(&self.server, &*self.reader().await?, None).await
     }
 
     async fn preflight(&self, step: &Step, limits: &Limits) -> Vec<Obstacle> {

@@ -3,6 +3,7 @@
 //! Not looked at: free space on disk (SQL does not tell it), syntax (the server offers no check without running).
 
 use super::connect::{Server, meaning};
+use super::rights;
 use crate::error::{Error, beginning};
 use crate::preflight::{Limits, failed_look, violated};
 use crate::retry::milliseconds;
@@ -22,6 +23,7 @@ async fn look(server: &Server, step: &Step, limits: &Limits) -> Result<Vec<Obsta
     let client = server.connect().await?;
     let mut obstacles = Vec::new();
     obstacles.extend(standby(server, &client).await?);
+    obstacles.extend(rights::missing(server, &client, Some(&step.targets)).await?);
     obstacles.extend(old_transactions(server, &client, &step.targets, limits).await?);
     obstacles.extend(prepared_transactions(server, &client, limits).await?);
     for assertion in &step.preconditions {

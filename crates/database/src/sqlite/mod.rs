@@ -75,6 +75,11 @@ impl Database for Sqlite {
         claim::claim(self, owner).await
     }
 
+    async fn follow(&self, _owner: &Owner) -> Result<Ledger, Error> {
+        let reason = "SQLite does not replicate".to_owned();
+        Err(Error::NotReplica { database: self.place.clone(), reason })
+    }
+
     async fn ledger(&self) -> Result<Ledger, Error> {
         self.read(ledger::read).await
     }

@@ -5,7 +5,7 @@ use crate::conformance::{execute, forward, one_integer, owner, statements};
 use lockstep_core::step::Action;
 use lockstep_core::{Engine, Version};
 use lockstep_database::local_postgres::{LocalPostgres, Settings};
-use lockstep_database::{Database, Error, Limits, plain};
+use lockstep_database::{Database, Error, Limits, Owner, plain};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -78,6 +78,13 @@ async fn a_standby_shows_what_has_been_replayed_and_takes_nothing() {
     let before = pair.replica.ledger().await.unwrap();
     assert_eq!(before, pair.primary.ledger().await.unwrap());
 
+    assert_eq!(pair.replica.follow(&owner("replica")).await.unwrap(), before);
+    let second = lockstep_database::connect(Engine::Postgres, &pair.standby.dsn("shop")).unwrap();
+    let error = second.follow(&owner("second")).await.unwrap_err();
+    assert!(matches!(error, Error::Claimed { .. }), "{error}");
+    let stranger = Owner { cluster_id: "cluster-two".to_owned(), ..owner("replica") };
+    assert!(matches!(pair.replica.follow(&stranger).await, Err(Error::ForeignLedger { .. })));
+
     let error = pair.replica.claim(&owner("replica")).await.unwrap_err();
     assert!(matches!(error, Error::ReadOnly { .. }), "{error}");
     let error = execute(&pair.replica, &forward(1, Action::Nothing)).await.unwrap_err();
@@ -95,6 +102,17 @@ async fn a_standby_shows_what_has_been_replayed_and_takes_nothing() {
     assert_eq!(pair.replica.ledger().await.unwrap().head, Version(1));
     assert_eq!(pair.replica.ledger_rows(Version(0), 10).await.unwrap().len(), 1);
     assert_eq!(pair.replica.schema().await.unwrap(), pair.primary.schema().await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_standby_that_was_promoted_is_not_followed() {
+    let pair = pair().await;
+    pair.replica.follow(&owner("replica")).await.unwrap();
+    pair.on_standby.query("SELECT pg_promote()", &[]).await.unwrap();
+    let error = pair.replica.follow(&owner("replica")).await.unwrap_err();
+    assert!(matches!(error, Error::NotReplica { .. }), "{error}");
+    let error = pair.primary.follow(&owner("alpha")).await.unwrap_err();
+    assert!(matches!(error, Error::NotReplica { .. }), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

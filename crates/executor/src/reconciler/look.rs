@@ -3,14 +3,38 @@
 use super::running::{Next, Running};
 use crate::duty::Duty;
 use crate::progress::Activity;
-use lockstep_core::Schema;
-use lockstep_core::Version;
-use lockstep_core::node::Fingerprint;
+use lockstep_core::node::{Fingerprint, Status};
+use lockstep_core::{Drift, Schema, Version};
 use lockstep_database::Error;
+use std::fmt::Write as _;
 use std::time::Instant;
 
 /// Differences to name; more help nobody.
 const DIFFERENCES_SHOWN_MAX: usize = 5;
+
+/// A schema that is not what it must be.
+pub(super) struct Misfit {
+    /// In one sentence.
+    pub(super) reason: String,
+    pub(super) drift: Drift,
+}
+
+impl Misfit {
+    fn of(drift: Drift, required: &Fingerprint) -> Self {
+        let Drift { version, fingerprint, differences, left_out } = &drift;
+        let mut reason = format!("at version {version} its schema is {fingerprint}, and must be {required}");
+        let shown = differences.iter().take(DIFFERENCES_SHOWN_MAX);
+        let facts: Vec<String> = shown.map(ToString::to_string).collect();
+        if !facts.is_empty() {
+            let _ = write!(reason, ": {}", facts.join("; "));
+        }
+        let more = differences.len() - facts.len() + *left_out as usize;
+        if more > 0 {
+            let _ = write!(reason, "; and {more} more");
+        }
+        Self { reason, drift }
+    }
+}
 
 impl Running {
     /// The schema as it is; `None` when the duty is another one by now.
@@ -25,20 +49,32 @@ impl Running {
     }
 
     /// What is wrong with a schema at a version; `None` if nothing is. Remembers one that fits, to name differences later.
-    pub(super) fn misfit(&mut self, version: Version, schema: Schema, required: &Fingerprint) -> Option<String> {
-        let found = schema.fingerprint();
-        if found == *required {
-            self.fitting_schema = Some(schema);
+    pub(super) fn misfit(&mut self, version: Version, schema: Schema, required: &Fingerprint) -> Option<Misfit> {
+        if schema.fingerprint() == *required {
+            self.remember(schema);
             return None;
         }
-        let mut reason = format!("at version {version} its schema is {found}, and must be {required}");
-        // After a restart there is nothing to compare with, and what was kept may be of another version.
-        if let Some(fitting) = self.fitting_schema.as_ref().filter(|kept| kept.fingerprint() == *required) {
-            let differences = schema.diff(fitting);
-            let shown = differences.iter().take(DIFFERENCES_SHOWN_MAX).cloned().collect::<Vec<_>>().join("; ");
-            reason = format!("{reason}: {shown}");
+        // What was kept may be of another version.
+        let fitting = self.fitting_schema.as_ref().filter(|kept| kept.fingerprint() == *required);
+        Some(Misfit::of(Drift::of(version, &schema, fitting), required))
+    }
+
+    /// Keeps a schema that fits.
+    pub(super) fn remember(&mut self, schema: Schema) {
+        if self.fitting_schema.as_ref() != Some(&schema) {
+            self.parts.memory.keep(&schema);
+            self.fitting_schema = Some(schema);
         }
-        Some(reason)
+    }
+
+    /// True when the log has this node as quarantined with another schema than this one, which it must learn of.
+    pub(super) fn is_news(&self, misfit: &Misfit) -> bool {
+        let known = self.member().map(|node| node.status);
+        let Some(Status::Quarantined { drift, .. }) = known else { return true };
+        drift.is_none_or(|known| {
+            let is_same = known.fingerprint == misfit.drift.fingerprint && known.version == misfit.drift.version;
+            !is_same || known.differences.is_empty() && !misfit.drift.differences.is_empty()
+        })
     }
 
     /// Nothing is owed: from time to time, is the schema still what it must be?
@@ -62,7 +98,7 @@ impl Running {
             }
             Some(Ok(schema)) => match self.misfit(version, schema, &required) {
                 None => Next::After(interval),
-                Some(reason) => self.report_drift(duty, reason).await,
+                Some(misfit) => self.report_misfit(duty, misfit).await,
             },
         }
     }

@@ -18,8 +18,8 @@ impl Running {
             Some(Ok(schema)) => {
                 let fingerprint = schema.fingerprint();
                 let misfit = self.required(base).and_then(|required| self.misfit(base, schema, &required));
-                if let Some(reason) = misfit {
-                    return self.report_drift(duty, reason).await;
+                if let Some(misfit) = misfit {
+                    return self.report_misfit(duty, misfit).await;
                 }
                 fingerprint
             }

@@ -1,6 +1,7 @@
 //! Reports: what the log must know, told once.
 
 use super::attempts;
+use super::look::Misfit;
 use super::running::{Next, Running};
 use crate::duty::Duty;
 use crate::failpoint::{self, Failpoint};
@@ -9,8 +10,8 @@ use crate::settings::Settings;
 use crate::surroundings::ReportError;
 use backon::ExponentialBackoff;
 use lockstep_core::in_flight::{Execution, Measurement, Obstacle, Preparation};
-use lockstep_core::node::{Fingerprint, Status};
-use lockstep_core::{Command, Version};
+use lockstep_core::node::Fingerprint;
+use lockstep_core::{Command, Drift, Version};
 use lockstep_database::Error;
 use std::time::{Duration, Instant};
 
@@ -126,10 +127,15 @@ impl Running {
 
     pub(super) async fn report_executed(&mut self, duty: &Duty, version: Version) -> Next {
         self.show(Activity::Reporting, Some(version));
-        let fingerprint = match self.fingerprint(duty).await {
-            Ok(fingerprint) => fingerprint,
+        let schema = match self.schema_or_next(duty).await {
+            Ok(schema) => schema,
             Err(next) => return next,
         };
+        let fingerprint = schema.fingerprint();
+        // What it got is what it must have, unless the others got something else.
+        if self.required(version).is_none_or(|required| required == fingerprint) {
+            self.remember(schema);
+        }
         let Some(measurement) = self.measurement(duty, version).await else { return Next::AtOnce };
         failpoint::reach(Failpoint::BeforeReportExecuted);
         let execution = Execution { fingerprint, measurement };
@@ -178,23 +184,39 @@ impl Running {
         };
         let fingerprint = schema.fingerprint();
         let misfit = self.required(version).and_then(|required| self.misfit(version, schema, &required));
-        let is_quarantined = self.member().is_some_and(|node| matches!(node.status, Status::Quarantined { .. }));
-        if let Some(reason) = misfit.filter(|_| is_quarantined) {
-            self.show(Activity::Quarantined, Some(version));
-            self.show_error(Some(reason));
-            return Next::After(attempts::jittered(self.parts.settings.recheck_interval));
+        if let Some(misfit) = misfit {
+            return self.misfits(duty, version, misfit).await;
         }
         self.show(Activity::Reporting, Some(version));
         self.report_and_wait(duty, Command::ReportCaughtUp { node: self.parts.node, version, fingerprint }).await
     }
 
+    /// Quarantined already, with this schema: waits until somebody mends it.
+    pub(super) async fn misfits(&mut self, duty: &Duty, version: Version, misfit: Misfit) -> Next {
+        if self.is_news(&misfit) {
+            return self.report_misfit(duty, misfit).await;
+        }
+        self.show(Activity::Quarantined, Some(version));
+        self.show_error(Some(misfit.reason));
+        Next::After(attempts::jittered(self.parts.settings.recheck_interval))
+    }
+
+    pub(super) async fn report_misfit(&mut self, duty: &Duty, misfit: Misfit) -> Next {
+        self.report_quarantine(duty, misfit.reason, Some(misfit.drift)).await
+    }
+
+    /// What does not fit is the ledger.
     pub(super) async fn report_drift(&mut self, duty: &Duty, reason: String) -> Next {
+        self.report_quarantine(duty, reason, None).await
+    }
+
+    async fn report_quarantine(&mut self, duty: &Duty, reason: String, drift: Option<Drift>) -> Next {
         if !matches!(duty, Duty::Stop { .. }) {
             self.show(Activity::Reporting, None);
         }
         self.show_error(Some(reason.clone()));
         tracing::warn!(node = %self.parts.owner.node_name, reason, "the database is not what it must be");
-        self.report_and_wait(duty, Command::ReportDrift { node: self.parts.node, reason }).await
+        self.report_and_wait(duty, Command::ReportDrift { node: self.parts.node, reason, drift }).await
     }
 
     async fn fingerprint(&mut self, duty: &Duty) -> Result<Fingerprint, Next> {

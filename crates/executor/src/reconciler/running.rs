@@ -11,7 +11,7 @@ use lockstep_core::Schema;
 use lockstep_core::in_flight::Measurement;
 use lockstep_core::node::{Node, Role};
 use lockstep_core::{LogIndex, State, Version};
-use lockstep_database::Error;
+use lockstep_database::{Database, Error};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -41,6 +41,18 @@ pub(super) struct Running {
     progress: Progress,
 }
 
+/// Steps will ask again, and say so where everybody sees it.
+async fn tell_missing_rights(database: &dyn Database, node: &str) {
+    for right in database.missing_rights().await.unwrap_or_default() {
+        tracing::warn!(
+            node,
+            missing = right.message,
+            remedy = right.remedy,
+            "the agent lacks a right in its database"
+        );
+    }
+}
+
 /// What comes after a turn.
 pub(super) enum Next {
     /// Something changed: ask again what is owed.
@@ -56,6 +68,7 @@ impl Running {
         Self {
             applied: parts.source.applied(),
             told: Told::new(&parts.settings),
+            fitting_schema: parts.memory.recall(),
             parts,
             shutdown,
             is_busy,
@@ -66,7 +79,6 @@ impl Running {
             out_of_reach: None,
             attempts: None,
             measured: None,
-            fitting_schema: None,
             drift_checked: Instant::now(),
             progress: Progress::new(Activity::Idle, None),
         }
@@ -167,12 +179,18 @@ impl Running {
     }
 
     async fn read_ledger(&mut self) -> Result<(), Error> {
-        let is_primary = self.member().is_some_and(|node| node.role == Role::Primary);
-        if is_primary && !self.is_claimed {
-            self.parts.database.claim(&self.parts.owner).await?;
-            self.is_claimed = true;
-        }
-        let ledger = self.parts.database.ledger().await?;
+        let (database, owner) = (&self.parts.database, &self.parts.owner);
+        let ledger = match self.member().map(|node| node.role) {
+            // Each time: a replica that somebody made a primary must not be believed any more.
+            Some(Role::Replica) => database.follow(owner).await?,
+            Some(Role::Primary) if !self.is_claimed => {
+                let ledger = database.claim(owner).await?;
+                self.is_claimed = true;
+                tell_missing_rights(database.as_ref(), &owner.node_name).await;
+                ledger
+            }
+            _ => database.ledger().await?,
+        };
         self.ledger = Some(LedgerView::from(&ledger));
         Ok(())
     }

@@ -1,12 +1,11 @@
 //! Executing, reverting, catching up: check, do, and what follows from the outcome.
 
-use super::attempts::{self, Attempts};
+use super::attempts::Attempts;
 use super::running::{Next, Running};
 use crate::duty::{Duty, Work};
 use crate::failpoint::{self, Failpoint};
 use crate::progress::Activity;
 use lockstep_core::in_flight::{Failure, Stage};
-use lockstep_core::node::Status;
 use lockstep_core::{Command, Step, Version};
 use lockstep_database::{Error, Kind};
 
@@ -108,8 +107,8 @@ impl Running {
                 None => return Ok(Some(Next::AtOnce)),
                 Some(schema) => schema.map_err(Problem::Database)?,
             };
-            if let Some(reason) = self.misfit(work.base, schema, &required) {
-                return Ok(Some(self.misfits(duty, work, reason).await));
+            if let Some(misfit) = self.misfit(work.base, schema, &required) {
+                return Ok(Some(self.misfits(duty, work.version, misfit).await));
             }
         }
         let Some(step) = self.step(work.version) else { return Ok(None) };
@@ -125,16 +124,6 @@ impl Running {
                 Err(Problem::Obstacle { lasting: is_lasting(&obstacle.kind), message: obstacle.message })
             }
         }
-    }
-
-    async fn misfits(&mut self, duty: &Duty, work: &Work, reason: String) -> Next {
-        let is_quarantined = self.member().is_some_and(|node| matches!(node.status, Status::Quarantined { .. }));
-        if !is_quarantined {
-            return self.report_drift(duty, reason).await;
-        }
-        self.show(Activity::Quarantined, Some(work.version));
-        self.show_error(Some(reason));
-        Next::After(attempts::jittered(self.parts.settings.recheck_interval))
     }
 
     fn step(&self, version: Version) -> Option<Step> {

@@ -4,7 +4,7 @@ use crate::commands;
 use crate::database::{Watched, Wires};
 use lockstep_core::command::{Actor, Role as ActorRole};
 use lockstep_core::node::{Candidate, Role, Status};
-use lockstep_core::{Command, Engine, LogIndex, NodeId, Stamped, State, Step, Timestamp, Version};
+use lockstep_core::{Command, Engine, LogIndex, NodeId, Schema, Stamped, State, Step, Timestamp, Version};
 use lockstep_database::plain::{self, Value};
 use lockstep_database::{Database, Health, Ledger, Owner};
 use lockstep_executor::{
@@ -117,12 +117,27 @@ impl ProgressSink for Shown {
 }
 
 /// One node: its files stay when it crashes.
+/// What an agent keeps of the schema that fitted. Outlives its reconciler.
+#[derive(Default)]
+struct Memory(Mutex<Option<Schema>>);
+
+impl lockstep_executor::SchemaMemory for Memory {
+    fn recall(&self) -> Option<Schema> {
+        self.0.lock().unwrap().clone()
+    }
+
+    fn keep(&self, schema: &Schema) {
+        *self.0.lock().unwrap() = Some(schema.clone());
+    }
+}
+
 pub(crate) struct Node {
     pub(crate) id: NodeId,
     pub(crate) name: String,
     pub(crate) file: PathBuf,
     pub(crate) shown: Arc<Shown>,
     pub(crate) wires: Arc<Wires>,
+    memory: Arc<Memory>,
     running: Option<(JoinHandle<Ended>, CancellationToken)>,
 }
 
@@ -169,8 +184,9 @@ impl Cluster {
         let owner = Owner { cluster_id: "cluster".to_owned(), node_id: None, node_name: name.clone() };
         let ledger = database.claim(&owner).await.unwrap();
         let fingerprint = database.schema().await.unwrap().fingerprint();
+        let followed = self.look(|state| state.nodes().values().next().map(|node| node.database_id.clone()));
         let candidate = Candidate {
-            database_id: ledger.database_id,
+            database_id: followed.filter(|_| role == Role::Replica).unwrap_or(ledger.database_id),
             version: ledger.head,
             ..commands::candidate(&name, role, fingerprint)
         };
@@ -183,7 +199,15 @@ impl Cluster {
             newest: watch::channel(None).0,
             health: watch::channel(None).0,
         });
-        self.nodes.push(Node { id, name, file, shown, wires: Arc::default(), running: None });
+        self.nodes.push(Node {
+            id,
+            name,
+            file,
+            shown,
+            memory: Arc::default(),
+            wires: Arc::default(),
+            running: None,
+        });
         self.nodes.len() - 1
     }
 
@@ -206,6 +230,7 @@ impl Cluster {
             source: log.clone(),
             reporter: log,
             sink: node.shown.clone(),
+            memory: Arc::clone(&node.memory) as Arc<dyn lockstep_executor::SchemaMemory>,
             settings,
         };
         let shutdown = CancellationToken::new();

@@ -44,6 +44,11 @@ impl Database for Watched {
         self.database.claim(owner).await
     }
 
+    /// SQLite does not replicate: a test that needs it puts a copy in the database's place.
+    async fn follow(&self, _owner: &Owner) -> Result<Ledger, Error> {
+        self.database.ledger().await
+    }
+
     async fn ledger(&self) -> Result<Ledger, Error> {
         self.database.ledger().await
     }
@@ -58,6 +63,10 @@ impl Database for Watched {
 
     async fn sizes(&self) -> Result<Sizes, Error> {
         self.database.sizes().await
+    }
+
+    async fn missing_rights(&self) -> Result<Vec<Obstacle>, Error> {
+        self.database.missing_rights().await
     }
 
     async fn preflight(&self, step: &Step, limits: &Limits) -> Vec<Obstacle> {

@@ -232,7 +232,8 @@ impl Cluster {
                 second
             }
             "quarantined" => {
-                apply(&mut self.state, Command::ReportDrift { node: second, reason: "test".into() }).unwrap();
+                apply(&mut self.state, Command::ReportDrift { node: second, reason: "test".into(), drift: None })
+                    .unwrap();
                 second
             }
             "active" | "own replica" => second,
@@ -328,7 +329,12 @@ fn number(text: &str) -> u64 {
 }
 
 fn newcomer(name: &str, role: Role) -> Candidate {
-    candidate(name, role, Fingerprint("zero".to_owned()))
+    let candidate = candidate(name, role, Fingerprint("zero".to_owned()));
+    match role {
+        Role::Primary => candidate,
+        // All replicas follow the first node.
+        Role::Replica => Candidate { database_id: "database of first".to_owned(), ..candidate },
+    }
 }
 
 fn two_way(name: &str) -> Step {

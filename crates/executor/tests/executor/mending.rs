@@ -1,10 +1,11 @@
 //! Databases that are not what they must be: ahead of the log, changed by hand, restored from a backup, replicated.
 
 use crate::cluster::Cluster;
+use crate::commands;
 use crate::life::leave_a_trace;
 use lockstep_core::node::{Role, Status};
 use lockstep_core::step::Action;
-use lockstep_core::{Engine, Fence, State, Version};
+use lockstep_core::{Command, Engine, Fence, Refusal, Reply, State, Version};
 use lockstep_database::{Control, Job, Kind, Owner, Patience, Progress};
 use lockstep_executor::Activity;
 use std::time::Duration;
@@ -74,6 +75,47 @@ async fn drift_is_found_named_and_forgiven_when_mended() {
     cluster.shows(1, "that it waits", |progress| progress.activity == Activity::Quarantined).await;
     cluster.sql(1, "ALTER TABLE users DROP COLUMN by_hand").await;
     cluster.until("node-1 counts again", |state| is_active(state, "node-1")).await;
+    cluster.submit("two", vec![leave_a_trace("two")]);
+    cluster.settled(2).await;
+}
+
+fn drift(state: &State, name: &str) -> Vec<String> {
+    match &state.node_named(name).unwrap().status {
+        Status::Quarantined { drift: Some(drift), .. } => {
+            drift.differences.iter().map(ToString::to_string).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn operate(cluster: &Cluster, command: Command) -> Result<Reply, Refusal> {
+    cluster.log.change(|state| commands::apply(state, command))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn drift_is_named_by_object_also_after_a_restart_and_accepted_once_all_have_it() {
+    let mut cluster = Cluster::of(2).await;
+    cluster.settings.drift_interval = Duration::from_millis(20);
+    cluster.start(0);
+    cluster.start(1);
+    cluster.submit("email", vec![leave_a_trace("email")]);
+    cluster.settled(1).await;
+    cluster.stop(1).await;
+    cluster.sql(1, "ALTER TABLE users ADD COLUMN by_hand TEXT").await;
+    cluster.start(1);
+    let column = "column users.by_hand is not expected (it is column text)".to_owned();
+    cluster.until("the column is named", |state| drift(state, "node-1") == [column.clone()]).await;
+    cluster.sql(1, "CREATE INDEX found_later ON users (by_hand)").await;
+    cluster.until("what came later is named too", |state| drift(state, "node-1").len() == 2).await;
+
+    let accept = || Command::AcceptNode { node: "node-1".to_owned(), reason: "a hotfix".to_owned() };
+    let refused = operate(&cluster, accept()).unwrap_err().to_string();
+    assert!(refused.contains("node-0 has schema"), "{refused}");
+    cluster.sql(0, "ALTER TABLE users ADD COLUMN by_hand TEXT").await;
+    cluster.sql(0, "CREATE INDEX found_later ON users (by_hand)").await;
+    cluster.until("the other one has the same", |state| drift(state, "node-0").len() == 2).await;
+    operate(&cluster, accept()).unwrap();
+    cluster.until("both count again", |state| is_active(state, "node-0") && is_active(state, "node-1")).await;
     cluster.submit("two", vec![leave_a_trace("two")]);
     cluster.settled(2).await;
 }

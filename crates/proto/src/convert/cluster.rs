@@ -4,7 +4,7 @@ use super::{Error, enumeration, list, optional, present, required, same_variants
 use crate::{v1, view};
 use lockstep_core::audit::Record;
 use lockstep_core::node::{Addresses, Fingerprint, Node, Role, Status};
-use lockstep_core::{LogIndex, NodeId, Timestamp, Version};
+use lockstep_core::{Difference, Drift, LogIndex, NodeId, Timestamp, Version};
 
 same_variants!(v1::NodeRole, Role, Primary, Replica);
 same_variants!(v1::Health, view::Health, Healthy, Degraded, Unreachable, Unknown);
@@ -13,10 +13,12 @@ same_variants!(v1::RaftRole, view::RaftRole, Voter, Learner);
 impl From<Node> for v1::Node {
     fn from(node: Node) -> Self {
         let holds_gates = matches!(node.status, Status::CatchingUp { holds_gates: true, .. });
-        let (state, reason, since) = match node.status {
-            Status::CatchingUp { since, .. } => (v1::NodeState::CatchingUp, String::new(), Some(since)),
-            Status::Active => (v1::NodeState::Active, String::new(), None),
-            Status::Quarantined { reason, since } => (v1::NodeState::Quarantined, reason, Some(since)),
+        let (state, reason, since, drift) = match node.status {
+            Status::CatchingUp { since, .. } => (v1::NodeState::CatchingUp, String::new(), Some(since), None),
+            Status::Active => (v1::NodeState::Active, String::new(), None, None),
+            Status::Quarantined { reason, since, drift } => {
+                (v1::NodeState::Quarantined, reason, Some(since), drift)
+            }
         };
         Self {
             id: node.id.0,
@@ -32,6 +34,7 @@ impl From<Node> for v1::Node {
             fingerprint: node.fingerprint.0,
             joined_at_ms: node.joined_at.0,
             holds_gates,
+            drift: drift.map(Into::into),
         }
     }
 }
@@ -45,7 +48,11 @@ impl TryFrom<v1::Node> for Node {
             v1::NodeState::Unspecified => return Err(Error::new("state", "is not set")),
             v1::NodeState::CatchingUp => Status::CatchingUp { since: since()?, holds_gates: node.holds_gates },
             v1::NodeState::Active => Status::Active,
-            v1::NodeState::Quarantined => Status::Quarantined { since: since()?, reason: node.state_reason },
+            v1::NodeState::Quarantined => Status::Quarantined {
+                since: since()?,
+                reason: node.state_reason,
+                drift: optional("drift", node.drift)?,
+            },
         };
         Ok(Self {
             id: NodeId(node.id),
@@ -58,6 +65,46 @@ impl TryFrom<v1::Node> for Node {
             fingerprint: Fingerprint(node.fingerprint),
             joined_at: Timestamp(node.joined_at_ms),
         })
+    }
+}
+
+impl From<Drift> for v1::SchemaDrift {
+    fn from(drift: Drift) -> Self {
+        Self {
+            version: drift.version.0,
+            fingerprint: drift.fingerprint.0,
+            differences: drift.differences.into_iter().map(Into::into).collect(),
+            differences_left_out: drift.left_out,
+        }
+    }
+}
+
+impl TryFrom<v1::SchemaDrift> for Drift {
+    type Error = Error;
+
+    fn try_from(drift: v1::SchemaDrift) -> Result<Self, Error> {
+        Ok(Self {
+            version: Version(drift.version),
+            fingerprint: Fingerprint(drift.fingerprint),
+            differences: list("differences", drift.differences)?,
+            left_out: drift.differences_left_out,
+        })
+    }
+}
+
+impl From<Difference> for v1::SchemaDifference {
+    fn from(difference: Difference) -> Self {
+        let Difference { object, found, expected } = difference;
+        Self { object, found, expected }
+    }
+}
+
+impl TryFrom<v1::SchemaDifference> for Difference {
+    type Error = Error;
+
+    fn try_from(difference: v1::SchemaDifference) -> Result<Self, Error> {
+        let v1::SchemaDifference { object, found, expected } = difference;
+        Ok(Self { object, found, expected })
     }
 }
 

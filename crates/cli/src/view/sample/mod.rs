@@ -195,8 +195,8 @@ pub(crate) fn blocked() -> Status {
     gate.gate.blocked_at = ago(400);
     gate.is_blocked = true;
     status.gate = Some(gate);
-    status.members[1].node.status =
-        node::Status::Quarantined { reason: "column users.fax is not in version 7".to_owned(), since: ago(1_200) };
+    let reason = "column users.fax is not in version 7".to_owned();
+    status.members[1].node.status = node::Status::Quarantined { reason, since: ago(1_200), drift: None };
     status.members[2].node.fingerprint = Fingerprint("0ddba11000000000".to_owned());
     status.warnings.push(Warning {
         kind: "clock".to_owned(),
