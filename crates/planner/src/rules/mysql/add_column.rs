@@ -24,6 +24,7 @@ pub(super) fn plan(rule: &mut Rule<'_>, found: &Found, new: &New, if_not_exists:
     }
     let plain = New { unique: false, primary: false, references: None, ..new.clone() };
     let mut drafts = base(rule, found, &plain)?;
+    drafts.hazards.extend(algorithm::versions_hazard(rule.target, &found.name));
     let mut table = found.table.clone();
     apply::add_column(rule.target.engine, &found.name, &mut table, &plain);
     *rule.table_mut(&found.name) = table;
@@ -109,8 +110,9 @@ fn added(rule: &Rule<'_>, found: &Found, new: &New) -> Draft {
         &clause,
         algorithm::add_column(rule.target, new.position.is_some()),
     );
-    step(&name, Phase::Expand, vec![forward], Some(vec![dropped(rule, found, &new.name)]))
-        .holds(&found.name, EXCLUSIVE)
+    let added = step(&name, Phase::Expand, vec![forward], Some(vec![dropped(rule, found, &new.name)]))
+        .holds(&found.name, EXCLUSIVE);
+    algorithm::with_room_for_versions(added, rule.target, &found.name)
 }
 
 pub(super) fn dropped(rule: &Rule<'_>, found: &Found, column: &str) -> String {

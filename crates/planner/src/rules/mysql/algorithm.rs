@@ -1,6 +1,7 @@
 //! How an ALTER TABLE is to be done, so that the server refuses instead of copying.
 
 use super::text::q;
+use crate::draft::Draft;
 use crate::plan::Target;
 use lockstep_core::Engine;
 
@@ -52,6 +53,42 @@ pub(super) fn add_column(target: Target, is_placed: bool) -> Algorithm {
 pub(super) fn drop_column(target: Target) -> Algorithm {
     let is_old_mysql = target.engine == Engine::Mysql && target.version < 801;
     if is_old_mysql { Algorithm::Inplace } else { Algorithm::Instant }
+}
+
+/// MySQL keeps so many forms of a table's rows at most, from 8.0.29 on: each column that comes or goes at once makes one.
+const ROW_VERSIONS_MAX: u32 = 64;
+
+/// Forms that must be free before a step: its own, its revert's, and some of other statements.
+const ROW_VERSIONS_FREE: u32 = 8;
+
+/// A step that makes columns come or go at once is not begun where MySQL would refuse it half-way. MariaDB has no such limit.
+pub(super) fn with_room_for_versions(draft: Draft, target: Target, table: &str) -> Draft {
+    let is_plain = table.chars().all(|character| character.is_ascii_alphanumeric() || character == '_');
+    if target.engine != Engine::Mysql || target.version < 801 || !is_plain {
+        return draft;
+    }
+    let query = format!(
+        "SELECT NAME, TOTAL_ROW_VERSIONS FROM information_schema.INNODB_TABLES WHERE NAME = CONCAT(DATABASE(), '/', '{table}') AND \
+         TOTAL_ROW_VERSIONS > {}",
+        ROW_VERSIONS_MAX - ROW_VERSIONS_FREE
+    );
+    let name = format!(
+        "{table} has room for {ROW_VERSIONS_FREE} more row versions (`ALTER TABLE {} FORCE` makes room)",
+        q(table)
+    );
+    draft.only_if(&name, query)
+}
+
+/// What a person should know where the server cannot be asked.
+pub(super) fn versions_hazard(target: Target, table: &str) -> Option<String> {
+    let is_unknown = target.engine == Engine::Mysql && target.version < 801;
+    is_unknown.then(|| {
+        format!(
+            "from MySQL 8.0.29 on, {table} takes {ROW_VERSIONS_MAX} columns that come or go at once; beyond that the server refuses until \
+             `ALTER TABLE {} FORCE` has written it anew",
+            q(table)
+        )
+    })
 }
 
 /// What a change of the catalog needs that MySQL does without `INSTANT`.

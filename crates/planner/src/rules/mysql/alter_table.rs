@@ -261,6 +261,7 @@ fn one(rule: &mut Rule<'_>, found: &Found, clause: &Clause, is_key_replaced: boo
         Clause::Option { name, value } => table_option::plan(rule, found, name, value),
         Clause::Partition(text) => table_option::partition(found, text),
         Clause::Hint => Ok(Drafts::default()),
+        Clause::Other(text) if same(text, "force") => table_option::anew(rule, found),
         Clause::Other(text) => Err(refused::clause(text)),
     }
 }

@@ -120,7 +120,9 @@ fn one(engine: Engine, item: &mut Reader<'_>, clauses: &mut Vec<Clause>) -> Opti
     if item.word("add") {
         return add(engine, item, clauses);
     }
-    let clause = if item.word("drop") {
+    let clause = if item.words(&["drop", "system", "versioning"]) {
+        Clause::Other("drop system versioning".to_owned())
+    } else if item.word("drop") {
         dropped(item)?
     } else if item.word("modify") {
         item.word("column");
@@ -148,6 +150,11 @@ fn one(engine: Engine, item: &mut Reader<'_>, clauses: &mut Vec<Clause>) -> Opti
 
 fn add(engine: Engine, item: &mut Reader<'_>, clauses: &mut Vec<Clause>) -> Option<()> {
     let before = *item;
+    if item.words(&["system", "versioning"]) || item.words(&["period", "for"]) {
+        item.take(item.rest.len());
+        clauses.push(Clause::Other("ADD SYSTEM VERSIONING".to_owned()));
+        return Some(());
+    }
     if let Some(constraint) = key::read(item) {
         clauses.push(match constraint {
             Constraint::Key(key) => Clause::AddKey(key),
@@ -305,7 +312,8 @@ pub(super) fn table_option(item: &mut Reader<'_>) -> Option<Clause> {
         };
         return valued(item, name);
     }
-    if item.words(&["order", "by"]) || item.word("force") || item.word("discard") || item.word("import") {
+    let has_no_rule = |item: &Reader<'_>| ["force", "discard", "import"].iter().any(|word| item.is_word(word));
+    if has_no_rule(item) || item.clone().words(&["order", "by"]) {
         return Some(Clause::Other(item.take(item.rest.len()).text().to_owned()));
     }
     for words in [&["data", "directory"][..], &["index", "directory"], &["with", "system"], &["add", "system"]] {
@@ -391,6 +399,10 @@ mod tests {
             ("CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci", "Convert"),
             ("ALGORITHM=INPLACE, LOCK=NONE", "Hint Hint"),
             ("DROP PARTITION a, b", "Partition"),
+            (
+                "ADD SYSTEM VERSIONING, DROP SYSTEM VERSIONING, ADD system int, FORCE",
+                "Other Other AddColumn Other",
+            ),
             ("ADD d double(8,2) DEFAULT b'0' REFERENCES x (y)", "AddColumn"),
             (
                 "ADD e bigint(20) GENERATED ALWAYS AS (a + 1) VIRTUAL, ADD f json DEFAULT (json_object())",

@@ -29,8 +29,6 @@ pub(super) struct Copy<'a> {
     pub(super) form: Vec<String>,
     /// Columns of both that identify a row.
     pub(super) key: Vec<String>,
-    /// Makes the names of the triggers its own.
-    pub(super) purpose: &'static str,
     /// What people call it.
     pub(super) label: String,
 }
@@ -96,15 +94,14 @@ impl Copy<'_> {
     }
 
     fn trigger_name(&self, event: &str) -> String {
-        own(&format!("{}_{}", self.purpose, event.to_lowercase()), &[&self.from.name, &self.to])
+        own(&format!("copy_{}", event.to_lowercase()), &[&self.from.name])
     }
 
-    /// The triggers, on a table that may have another name for now.
-    pub(super) fn triggers(&self, on: &str) -> Vec<String> {
-        EVENTS.iter().map(|event| self.trigger(event, on)).collect()
+    fn triggers(&self) -> Vec<String> {
+        EVENTS.iter().map(|event| self.trigger(event)).collect()
     }
 
-    fn trigger(&self, event: &str, on: &str) -> String {
+    fn trigger(&self, event: &str) -> String {
         let body = match event {
             "DELETE" => self.take_away(),
             "UPDATE" => {
@@ -117,7 +114,7 @@ impl Copy<'_> {
         let create = format!(
             "CREATE TRIGGER {} AFTER {event} ON {} FOR EACH ROW BEGIN {body}; END",
             q(&self.trigger_name(event)),
-            q(on)
+            q(&self.from.name)
         );
         if self.counts() && self.target.engine == Engine::Mariadb {
             // A row whose number is 0 keeps it.
@@ -127,7 +124,7 @@ impl Copy<'_> {
         create
     }
 
-    pub(super) fn drop_triggers(&self) -> Vec<String> {
+    fn drop_triggers(&self) -> Vec<String> {
         EVENTS.iter().rev().map(|event| format!("DROP TRIGGER {}", q(&self.trigger_name(event)))).collect()
     }
 
@@ -160,7 +157,7 @@ impl Copy<'_> {
         let mut forward = vec![format!("CREATE TABLE {to} LIKE {}", q(from))];
         forward.extend(self.form.iter().cloned());
         forward.extend(self.same_count());
-        forward.extend(self.triggers(from));
+        forward.extend(self.triggers());
         let mut revert = self.drop_triggers();
         revert.push(format!("DROP TABLE {to}"));
         let mut made = step(&format!("make {}", self.label), Phase::Expand, forward, Some(revert))

@@ -21,6 +21,7 @@ pub(super) fn plan(rule: &mut Rule<'_>, found: &Found, name: &str, if_exists: bo
     let steps = steps(rule, found, &known)?;
     known::drop_column(rule.table_mut(&found.name), name);
     let mut drafts = Drafts { as_written: Some(lock::impact(&found.name, EXCLUSIVE)), ..on(&found.name, steps) };
+    drafts.hazards.extend(algorithm::versions_hazard(rule.target, &found.name));
     let shown = shown(&found.name, &known.name);
     drafts.hazards.push(format!("as written every client that says {shown} fails from that moment on"));
     if rule.statement.reverts().is_empty() {
@@ -116,6 +117,7 @@ fn steps(rule: &Rule<'_>, found: &Found, column: &Column) -> Result<Vec<Draft>, 
         .holds(table, EXCLUSIVE)
         .why("Approve it when the column has been hidden for long enough: its values are gone then.");
     dropped.joins = false;
+    dropped = algorithm::with_room_for_versions(dropped, rule.target, table);
     if !reverts.is_empty() {
         // What the directive makes again has the name that clients know; until the step before is undone, it is hidden.
         let statements = reverts.into_iter().chain(rename(&column.name, &hidden)).collect();

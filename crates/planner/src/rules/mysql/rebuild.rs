@@ -2,12 +2,11 @@
 //! takes its name in one statement.
 //!
 //! The copy is like the table and empty when it gets its new form. Triggers and batches bring the rows over ([`super::copy`]). When it
-//! is proven to hold the same, triggers on the copy begin to bring writes the other way, and `RENAME TABLE` gives each its new name in
-//! one moment. From then on the table is the copy, and what was the table follows it: so the way back is the same rename, and no
-//! write is lost on either way. The old form goes when that is approved.
+//! is proven to hold the same, `RENAME TABLE` gives both tables their new names in one moment. From then on the old one is followed
+//! no more, and goes when that is approved: there is no way back from the rename, and it waits for approval itself.
 //!
-//! A trigger can name only tables that are there: on both sides of the rename a table without use stands for the one that is not yet,
-//! or no longer, to be written. They hold what clients write meanwhile, and are dropped.
+//! Triggers that bring writes back to the old form would have to be there before the rename, and name a table that is not. With tables
+//! that stand in for it until then, MariaDB tells clients in the moment of the rename that one of them does not exist.
 
 use super::clause::{self, Clause};
 use super::column::{self, charset_of};
@@ -46,13 +45,12 @@ pub(super) fn can(found: &Found, others: &[Clause], clause: &Clause) -> bool {
     }
 }
 
-/// The new form: what the table becomes, and the statements that make it of the old one, and back.
+/// The new form: what the table becomes, and the clauses that make it of the old one.
 struct Form {
     becomes: Table,
     clauses: Vec<String>,
-    undone: Vec<String>,
     /// The clauses about partitions stand by themselves.
-    partitions: Option<(String, String)>,
+    partitions: Option<String>,
 }
 
 pub(super) fn plan(rule: &mut Rule<'_>, found: &Found, clauses: &[Clause]) -> Planned {
@@ -60,36 +58,22 @@ pub(super) fn plan(rule: &mut Rule<'_>, found: &Found, clauses: &[Clause]) -> Pl
     refuse(rule, found)?;
     let mut form = form(rule, found, clauses)?;
     let kept = kept_indexes(found);
-    form.clauses.splice(0..0, kept.iter().cloned());
-    form.undone.splice(0..0, kept);
+    form.clauses.splice(0..0, kept);
     refuse_keys(found, &form.becomes, &key)?;
     let name = &found.name;
     let names = Names::of(name);
-    let after = Found { table: form.becomes.clone(), ..found.clone() };
     let come = Copy {
         target: rule.target,
         from: found,
         to: names.copy.clone(),
         becomes: &form.becomes,
-        form: altered(&names.copy, &form.clauses, form.partitions.as_ref().map(|(new, _)| new)),
-        key: key.clone(),
-        purpose: "copy",
-        label: format!("a copy of {name}"),
-    };
-    let go = Copy {
-        target: rule.target,
-        from: &after,
-        to: names.old.clone(),
-        becomes: &found.table,
-        form: altered(&names.old, &form.undone, form.partitions.as_ref().map(|(_, old)| old)),
+        form: altered(&names.copy, &form.clauses, form.partitions.as_ref()),
         key,
-        purpose: "back",
-        label: format!("the old form of {name}"),
+        label: format!("a copy of {name}"),
     };
     let rows = rule.rows(name);
     let foreign = known::foreign_keys(&found.table);
     let own_keys: Vec<_> = foreign.iter().map(|(known, key)| (twin::own(found, known), key.clone())).collect();
-    let old_keys: Vec<_> = foreign.iter().map(|(known, key)| (names.when_old(known), key.clone())).collect();
     let changed = changed_types(found, &form.becomes);
     let mut steps = introduce(rule, &come, &own_keys, rows);
     for (name, query) in conditions(found, clauses) {
@@ -100,16 +84,13 @@ pub(super) fn plan(rule: &mut Rule<'_>, found: &Found, clauses: &[Clause]) -> Pl
         steps.push(switch(Phase::SwitchWrites, &format!("write {what} in the new form")));
         steps.push(switch(Phase::SwitchReads, &format!("read {what} in the new form")));
     }
-    let mut last = vec![names.meet(&come, &go), names.swap(&come), names.part(&come, &go)];
-    let mut back = introduce(rule, &go, &old_keys, rows);
-    back.reverse();
-    let approved = format!("make {}", go.label);
-    last.extend(back.into_iter().map(|draft| {
-        let is_last = draft.step.name == approved;
-        let mut draft = twin::mirrored(draft);
-        draft.step.needs_approval = is_last;
-        draft
-    }));
+    let mut last = vec![];
+    for (known, key) in &foreign {
+        let mut dropped = twin::mirrored(twin::foreign_key(rule, name, known, key, rows));
+        dropped.why = "The copy has the same key, and every row that is written is checked there.".to_owned();
+        last.push(dropped);
+    }
+    last.extend([names.noted(), names.swap(&come), names.gone()]);
     let carried = twin::Carried { indexes: Vec::new(), foreign_keys: own_keys };
     last.extend(twin::renamed(rule, found, &carried, &[], &foreign));
     if changed.is_empty() {
@@ -119,7 +100,7 @@ pub(super) fn plan(rule: &mut Rule<'_>, found: &Found, clauses: &[Clause]) -> Pl
     steps.extend(last);
     let mut hazards = hazards(name, &come);
     hazards.extend(changed.iter().map(|what| {
-        format!("until the old form is gone, a value of {what} that does not fit the old form is refused")
+        format!("clients that understand the change read {what} in both forms; until the copy has the name, only the old form's values fit")
     }));
     *rule.table_mut(name) = form.becomes;
     let mut drafts = on(name, steps);
@@ -132,11 +113,13 @@ pub(super) fn plan(rule: &mut Rule<'_>, found: &Found, clauses: &[Clause]) -> Pl
 fn hazards(name: &str, come: &Copy<'_>) -> Vec<String> {
     let mut hazards = vec![
         format!(
-            "a second {name} takes as much room again until the old form is gone, and each write is done in both"
+            "a second {name} takes as much room again until the old form is gone, and each write is done in both until the copy takes \
+                 the name"
         ),
         format!(
-            "the copy does not see TRUNCATE of {name}: whoever may do that must not until the old form is gone"
+            "the copy does not see TRUNCATE of {name}: whoever may do that must not until the copy has the name"
         ),
+        format!("there is no way back once the copy has the name of {name}: it waits for approval"),
     ];
     if come.counts() && come.target.engine == Engine::Mysql {
         hazards.push(format!("numbers of rows of {name} that were deleted last may be given again"));
@@ -265,25 +248,17 @@ fn tells_apart_as(one: Option<&str>, other: Option<&str>) -> bool {
 
 fn form(rule: &Rule<'_>, found: &Found, clauses: &[Clause]) -> Result<Form, Refusal> {
     let engine = rule.target.engine;
-    let mut form =
-        Form { becomes: found.table.clone(), clauses: Vec::new(), undone: Vec::new(), partitions: None };
+    let mut form = Form { becomes: found.table.clone(), clauses: Vec::new(), partitions: None };
     for clause in clauses {
         let before = form.becomes.clone();
         let clause = named(&before, engine, &found.name, clause);
         refuse_asking(found, &before, &clause)?;
         apply::clause(engine, &found.name, &mut form.becomes, &clause);
         if let Clause::Partition(text) = &clause {
-            let old = before.options.get("partition by").map(|by| super::text::executable(by));
-            let back = old.map_or_else(|| "REMOVE PARTITIONING".to_owned(), |by| format!("PARTITION BY {by}"));
-            form.partitions = Some((text.clone(), back));
+            form.partitions = Some(text.clone());
             continue;
         }
         form.clauses.push(written(&clause));
-        let undone = match &clause {
-            Clause::Convert { .. } => charset::back(&before),
-            clause => undo::clause(engine, &found.name, &before, clause).unwrap_or_default(),
-        };
-        form.undone.splice(0..0, undone);
     }
     Ok(form)
 }
@@ -387,54 +362,37 @@ fn conditions(found: &Found, clauses: &[Clause]) -> Vec<(String, String)> {
 /// The names that the tables have in turn.
 struct Names {
     table: String,
-    /// The copy before it takes the table's name; after that a table without use.
+    /// The copy, before it takes the table's name.
     copy: String,
-    /// What was the table, after that; before that a table without use.
+    /// What was the table, after that.
     old: String,
-    /// Where the first table without use goes, and whence the second comes.
-    aside: String,
-    second: String,
+    /// A table that tells by its age since when the copy is whole.
+    since: String,
 }
 
 impl Names {
     fn of(table: &str) -> Self {
         let name = |purpose: &str| own(purpose, &[table]);
-        Self {
-            table: table.to_owned(),
-            copy: name("copy"),
-            old: name("old"),
-            aside: name("aside"),
-            second: name("second"),
-        }
+        Self { table: table.to_owned(), copy: name("copy"), old: name("old"), since: name("since") }
     }
 
-    /// Names of foreign keys that the server made of the table's name follow it.
-    fn when_old(&self, foreign_key: &str) -> String {
-        let number = foreign_key.strip_prefix(&format!("{}_ibfk_", self.table));
-        number.map_or_else(|| foreign_key.to_owned(), |number| format!("{}_ibfk_{number}", self.old))
-    }
-
-    /// Writes go both ways from here on: what is written to the copy goes to what stands for the old form.
-    fn meet(&self, come: &Copy<'_>, go: &Copy<'_>) -> Draft {
-        let mut forward = vec![like(&self.old, &self.table), like(&self.second, &self.copy)];
-        forward.extend(go.triggers(&self.copy));
-        let mut revert = go.drop_triggers();
-        revert.extend([drop(&self.second), drop(&self.old)]);
-        let why =
-            "What is written to the copy will go to the old form from the moment on in which they change names.";
-        self.contract(&format!("prepare the way back from {}", come.label), forward, revert, why)
+    fn noted(&self) -> Draft {
+        let make = vec![format!("CREATE TABLE {} (id int)", q(&self.since))];
+        let drop = vec![format!("DROP TABLE {}", q(&self.since))];
+        let mut draft =
+            step(&format!("note that the copy of {} is whole", self.table), Phase::Contract, make, Some(drop))
+                .why("Transactions that are older than this table would not see all rows of the copy.");
+        draft.step.needs_approval = false;
+        draft.joins = false;
+        draft
     }
 
     fn swap(&self, come: &Copy<'_>) -> Draft {
-        let Self { table, copy, old, aside, second } = self;
-        let rename = |pairs: [(&String, &String); 4]| {
-            let pairs = pairs.map(|(from, to)| format!("{} TO {}", q(from), q(to)));
-            vec![format!("RENAME TABLE {}", pairs.join(", "))]
-        };
-        let forward = rename([(old, aside), (table, old), (copy, table), (second, copy)]);
-        let revert = rename([(copy, second), (table, copy), (old, table), (aside, old)]);
-        let why = "One statement: no client finds a name missing, and no write falls in between.";
-        let mut swap = self.contract(&format!("{} takes the name", come.label), forward, revert, why);
+        let Self { table, copy, old, .. } = self;
+        let rename = format!("RENAME TABLE {} TO {}, {} TO {}", q(table), q(old), q(copy), q(table));
+        let why = "One statement: no client finds the name missing, and no write falls in between. What is written from then on is not \
+                   in the old form any more.";
+        let mut swap = self.for_good(&format!("{} takes the name", come.label), rename, why);
         for assertion in come.is_whole().into_iter().chain([self.nobody_reads_what_was()]) {
             swap = swap.only_if(&assertion.name, assertion.violations_query);
         }
@@ -447,7 +405,7 @@ impl Names {
             "SELECT p.ID, p.USER, p.HOST, t.trx_started FROM information_schema.INNODB_TRX AS t JOIN information_schema.PROCESSLIST AS \
              p ON p.ID = t.trx_mysql_thread_id WHERE p.DB = DATABASE() AND p.ID <> CONNECTION_ID() AND t.trx_started <= (SELECT \
              CREATE_TIME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = {})",
-            literal(&self.old)
+            literal(&self.since)
         );
         Assertion {
             name: format!("no transaction is open since before the copy of {} was whole", self.table),
@@ -455,28 +413,15 @@ impl Names {
         }
     }
 
-    /// The old form still follows, and is no longer followed.
-    fn part(&self, come: &Copy<'_>, go: &Copy<'_>) -> Draft {
-        let mut forward = come.drop_triggers();
-        forward.extend([drop(&self.copy), drop(&self.aside)]);
-        let mut revert = vec![like(&self.aside, &self.old), like(&self.copy, &self.table)];
-        revert.extend(come.triggers(&self.old));
-        let why = "The tables without use go; writes still go to the old form.";
-        self.contract(&format!("tidy up beside {}", go.label), forward, revert, why)
+    fn gone(&self) -> Draft {
+        let why = "Nobody uses the old form; until this is approved, its rows are there as they were when the copy took the name.";
+        let drop = format!("DROP TABLE {}, {}", q(&self.old), q(&self.since));
+        self.for_good(&format!("drop the old form of {}", self.table), drop, why)
     }
 
-    fn contract(&self, name: &str, forward: Vec<String>, revert: Vec<String>, why: &str) -> Draft {
-        let mut draft = step(name, Phase::Contract, forward, Some(revert)).holds(&self.table, EXCLUSIVE).why(why);
-        draft.step.needs_approval = false;
+    fn for_good(&self, name: &str, statement: String, why: &str) -> Draft {
+        let mut draft = step(name, Phase::Contract, vec![statement], None).holds(&self.table, EXCLUSIVE).why(why);
         draft.joins = false;
         draft
     }
-}
-
-fn like(name: &str, other: &str) -> String {
-    format!("CREATE TABLE {} LIKE {}", q(name), q(other))
-}
-
-fn drop(name: &str) -> String {
-    format!("DROP TABLE {}", q(name))
 }

@@ -81,6 +81,15 @@ pub(super) fn clause(text: &str) -> Refusal {
             "leave it out",
         );
     }
+    if lower.contains("system versioning") || lower.starts_with("add period") || lower.starts_with("with system") {
+        return Refusal::new(
+            format!("`{text}`: a table with a history cannot be changed in small steps that can be taken back"),
+            OPAQUE,
+        );
+    }
+    if lower.starts_with("discard") || lower.starts_with("import") {
+        return Refusal::new(format!("`{text}` is about files of one server"), "do it by hand on every node");
+    }
     Refusal::new(format!("the planner does not understand `{text}`"), OPAQUE)
 }
 
@@ -136,5 +145,13 @@ pub(super) fn other_dropped(reader: &Reader<'_>) -> Option<Planned> {
 }
 
 pub(super) fn other_altered(reader: &Reader<'_>) -> Option<Planned> {
+    for word in ["event", "procedure", "function", "sequence"] {
+        if reader.find(&[word]).is_some() {
+            return Some(Err(Refusal::new(
+                format!("ALTER {}: what it was before is not said", word.to_uppercase()),
+                format!("write CREATE OR REPLACE {} as a whole, or {OPAQUE}", word.to_uppercase()),
+            )));
+        }
+    }
     of_server(reader, "ALTER")
 }

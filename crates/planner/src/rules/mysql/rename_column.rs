@@ -50,6 +50,7 @@ pub(super) fn beside(
     back: &str,
 ) -> Planned {
     twin::check(rule, found, there)?;
+    refuse_unseen(found, [using, back])?;
     let new = &New {
         position: new.position.clone().or_else(|| Some(Position::After(there.name.clone()))),
         ..new.clone()
@@ -94,6 +95,24 @@ pub(super) fn beside(
         shown(&found.name, &there.name)
     ));
     Ok(drafts)
+}
+
+/// What a foreign key writes by itself, triggers do not see: nothing may follow from it.
+fn refuse_unseen(found: &Found, expressions: [&str; 2]) -> Result<(), Refusal> {
+    for (name, key) in known::foreign_keys(&found.table) {
+        let writes = key.rules.contains("SET ") || key.rules.contains("ON UPDATE CASCADE");
+        let is_used = |column: &&String| expressions.iter().any(|text| super::text::mentions(text, column));
+        if let Some(column) = key.columns.iter().find(is_used).filter(|_| writes) {
+            return Err(Refusal::new(
+                format!(
+                    "foreign key {name} writes {} by itself, and triggers do not see that",
+                    shown(&found.name, column)
+                ),
+                "use other columns in the directive, or drop the foreign key before and add it after",
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// The two columns as they are while both are there.

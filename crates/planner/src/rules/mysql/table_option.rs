@@ -48,6 +48,24 @@ pub(super) fn plan(rule: &mut Rule<'_>, found: &Found, name: &str, value: &str) 
     }
 }
 
+/// FORCE: the table is written anew as it is. MySQL forgets the row versions of columns that came and went.
+pub(super) fn anew(rule: &Rule<'_>, found: &Found) -> Planned {
+    let is_words = |index: &&lockstep_core::schema::Index| index.definition.starts_with("FULLTEXT");
+    if let Some(index) = found.table.indexes.values().find(is_words) {
+        return Err(Refusal::new(
+            format!("{} has {}, and would be written anew while writes wait", found.name, index.definition),
+            "leave it out, or accept it in a window of its own with `-- lockstep: opaque` and `-- lockstep: irreversible`",
+        ));
+    }
+    let forward = vec![algorithm::alter(rule.target, &found.name, "FORCE", Algorithm::Inplace)];
+    let mut draft = step(&format!("write {} anew", found.name), Phase::Expand, forward, None)
+        .holds(&found.name, ONLINE)
+        .goes_through(rule.rows(&found.name))
+        .why("The table is written anew beside reads and writes; it holds the same as before.");
+    draft.step.revert = Some(Action::Nothing);
+    Ok(on(&found.name, vec![draft]))
+}
+
 /// A change of the catalog only. `back` undoes it; without one nothing is to be undone.
 fn noted(rule: &Rule<'_>, found: &Found, clause: &str, back: Option<&str>) -> Option<Draft> {
     let alter = |clause: &str| {

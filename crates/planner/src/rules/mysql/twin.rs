@@ -195,6 +195,7 @@ pub(super) fn introduce(rule: &Rule<'_>, twin: &Twin<'_>) -> Result<Vec<Draft>, 
         filled(twin, &shown, rows)?,
     ];
     steps[0].joins = false;
+    steps[0] = algorithm::with_room_for_versions(steps[0].clone(), target, table);
     for key in &twin.carried.indexes {
         let name = key.name.clone().unwrap_or_default();
         let alter = |clause: String| vec![algorithm::alter(target, table, &clause, Algorithm::NoCopy)];
