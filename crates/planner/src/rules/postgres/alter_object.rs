@@ -4,7 +4,7 @@ use super::lock::{ACCESS_EXCLUSIVE, Locks, SHARE_ROW_EXCLUSIVE};
 use super::object::{self, anywhere, expand};
 use super::opaque::Words;
 use super::table_name::{Name, as_printed};
-use super::{Planned, Rule, numbering, q};
+use super::{Planned, Rule, alter_user_type, numbering, q};
 use crate::draft::Draft;
 use crate::plan::Refusal;
 use lockstep_core::step::Phase;
@@ -14,7 +14,7 @@ pub(super) fn plan(rule: &mut Rule<'_>, mut words: Words) -> Option<Planned> {
     if words.skip(&["TRIGGER"]) {
         return Some(trigger(rule, words));
     }
-    let kinds: [(&[&str], &str); 7] = [
+    let kinds: [(&[&str], &str); 8] = [
         (&["SEQUENCE"], "sequence"),
         (&["MATERIALIZED", "VIEW"], "materialized view"),
         (&["VIEW"], "view"),
@@ -22,6 +22,7 @@ pub(super) fn plan(rule: &mut Rule<'_>, mut words: Words) -> Option<Planned> {
         (&["PROCEDURE"], "procedure"),
         (&["DOMAIN"], "domain"),
         (&["SCHEMA"], "schema"),
+        (&["TYPE"], "type"),
     ];
     let (_, kind) = kinds.into_iter().find(|(keyword, _)| words.skip(keyword))?;
     named(rule, kind, words).transpose()
@@ -52,6 +53,29 @@ fn named(rule: &mut Rule<'_>, kind: &str, mut words: Words) -> Result<Option<sup
     if words.skip(&["RENAME", "TO"]) {
         let to = words.ident()?;
         return Ok(Some(renamed(rule, kind, &name, &to, &arguments)));
+    }
+    if words.skip(&["SET", "SCHEMA"]) && matches!(kind, "function" | "procedure" | "sequence" | "type" | "domain")
+    {
+        let to = words.ident()?;
+        return Ok(Some(moved(rule, kind, &name, &to, &arguments)));
+    }
+    if kind == "domain" {
+        return alter_user_type::domain(rule, &name, words);
+    }
+    if kind == "type" {
+        return alter_user_type::composite(rule, &name, words);
+    }
+    if kind == "function"
+        && let Some(again) =
+            object::known(rule, kind, &format!("{key}{arguments}")).filter(|text| text.starts_with("CREATE"))
+    {
+        let step = expand(
+            &format!("function {key}"),
+            vec![alter(&sql, &words.rest())],
+            Some(vec![again]),
+            "The server notes it in its catalog. A rollback puts the function in its place that was there.",
+        );
+        return Ok(Some(anywhere(vec![step])));
     }
     if kind == "sequence" {
         return Ok(Some(sequence(rule, &name, &words.rest())?));
@@ -96,6 +120,24 @@ fn renamed(rule: &mut Rule<'_>, kind: &str, name: &Name, to: &str, arguments: &s
     }
     if kind == "sequence" {
         renumber(rule, &from_key, &to_key);
+    }
+    drafts
+}
+
+/// Clients say the schema, or find it by their search path: as with another name.
+fn moved(rule: &mut Rule<'_>, kind: &str, name: &Name, schema: &str, arguments: &str) -> super::Drafts {
+    let keyword = kind.to_uppercase();
+    let after = Name::new(schema, &name.name);
+    let alter = |name: &Name, to: &str| format!("ALTER {keyword} {}{arguments} SET SCHEMA {}", name.sql(), q(to));
+    let (forward, back) = (alter(name, schema), alter(&after, &name.schema));
+    let drafts = object::renaming(rule, kind, &name.key(), &after.key(), forward, back);
+    let held = if kind == "domain" { "type" } else { kind };
+    if let Some(definition) = object::known(rule, held, &name.key()) {
+        object::forget(rule, held, &name.key());
+        object::put(rule, held, &after.key(), definition);
+    }
+    if kind == "sequence" {
+        renumber(rule, &name.key(), &after.key());
     }
     drafts
 }

@@ -37,6 +37,22 @@ pub(super) fn plan(rule: &mut Rule<'_>, found: &Found, operation: &AlterTableOpe
                 .why("The server notes it in its catalog.");
             Ok(on(&found.name, vec![step]))
         }
+        AlterTableOperation::EnableAlwaysTrigger { name } | AlterTableOperation::EnableReplicaTrigger { name } => {
+            let always = matches!(operation, AlterTableOperation::EnableAlwaysTrigger { .. });
+            let known = found.table.triggers.get(&name::meant(name)).map(String::as_str).unwrap_or_default();
+            let before = match known {
+                known if known.ends_with(" (disabled)") => "DISABLE",
+                known if known.ends_with(" (A)") => "ENABLE ALWAYS",
+                known if known.ends_with(" (R)") => "ENABLE REPLICA",
+                _ => "ENABLE",
+            };
+            let say = |how: &str| format!("ALTER TABLE {table} {how} TRIGGER {name}");
+            let after = if always { "ENABLE ALWAYS" } else { "ENABLE REPLICA" };
+            let step = step(&format!("trigger {name}"), say(after), Some(vec![say(before)]))
+                .holds(&found.name, SHARE_ROW_EXCLUSIVE)
+                .why("The server notes it in its catalog.");
+            Ok(on(&found.name, vec![step]))
+        }
         AlterTableOperation::EnableRowLevelSecurity
         | AlterTableOperation::DisableRowLevelSecurity
         | AlterTableOperation::ForceRowLevelSecurity

@@ -41,6 +41,16 @@ fn one(rule: &mut Rule<'_>, name: &Name, mut words: Words, reason: &str) -> Plan
         let found = rule.found_named(name.clone())?;
         return rename_table::plan(rule, &found, &Name::new(&schema, &name.name));
     }
+    let whole = words.rest();
+    if words.skip(&["RESET"]) || words.skip(&["CLUSTER", "ON"]) || words.skip(&["SET", "WITHOUT", "CLUSTER"]) {
+        let found = rule.found_named(name.clone())?;
+        let revert = rule.revert_by_directive("nothing is known of what was set before")?;
+        let forward = vec![format!("ALTER TABLE {} {whole}", found.name.sql())];
+        let step = Draft::statements(&format!("settings of {}", found.name.key()), Phase::Expand, forward, revert)
+            .holds(&found.name, SHARE_UPDATE_EXCLUSIVE)
+            .why("The server notes it in its catalog.");
+        return Ok(on(&found.name, vec![step]));
+    }
     if words.skip(&["ATTACH", "PARTITION"]) {
         return partition::attach(rule, name, words);
     }
@@ -128,6 +138,14 @@ fn of_column(rule: &mut Rule<'_>, found: &Found, column: &str, mut words: Words,
     }
     if words.skip(&["DROP", "EXPRESSION"]) {
         return no_longer_computed(rule, found, column);
+    }
+    let is_setting = |rest: &str| rest.starts_with("SET (") || rest.starts_with("RESET (");
+    if is_setting(&rest.to_uppercase()) {
+        let revert = rule.revert_by_directive("nothing is known of what was set before")?;
+        let step = Draft::statements(&format!("settings of {shown}"), Phase::Expand, vec![alter(&rest)], revert)
+            .holds(&found.name, SHARE_UPDATE_EXCLUSIVE)
+            .why("It counts from the next ANALYZE on.");
+        return Ok(on(&found.name, vec![step]));
     }
     if words.skip(&["DROP", "IDENTITY"]) {
         let if_exists = words.skip(&["IF", "EXISTS"]);

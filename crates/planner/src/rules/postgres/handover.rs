@@ -169,7 +169,10 @@ fn exchanged_back(
         format!("ALTER TABLE {} ADD CONSTRAINT {} {definition}", key.of.sql(), q(&key.name))
     }));
     let mut all = vec![
-        unless(&format!("{} IS NOT NULL", regclass(found, &coming)), &statements),
+        unless(
+            &format!("{} IS NOT NULL OR {} IS NULL", regclass(found, &coming), regclass(found, &going)),
+            &statements,
+        ),
         or_there(&build),
         or_there(&rebuild),
     ];

@@ -8,6 +8,7 @@ mod alter_table;
 mod alter_table_more;
 mod alter_table_unparsed;
 mod alter_type;
+mod alter_user_type;
 mod by_words;
 mod column;
 mod constraint;

@@ -11,6 +11,12 @@ pub(super) fn mentions(sql: &str, column: &str) -> bool {
     (0..tokens.len()).any(|position| is_column(&tokens, position, column))
 }
 
+/// True when `sql` may name the type somewhere.
+pub(super) fn mentions_type(sql: &str, name: &str) -> bool {
+    let Some(tokens) = tokens(sql) else { return true };
+    tokens.iter().any(|token| matches!(token, Token::Word(word) if meant(word) == name))
+}
+
 /// `sql` with another column in the place of `column`; `None` when it cannot be read.
 pub(super) fn with_column(sql: &str, column: &str, other: &str) -> Option<String> {
     let tokens = tokens(sql)?;
