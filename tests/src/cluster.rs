@@ -33,7 +33,8 @@ pub struct Cluster {
     pub network: Network,
     /// Its agents, by name.
     pub agents: BTreeMap<String, Agent>,
-    raft: toml::Table,
+    /// Tables of every agent's configuration, beside those that a story does not care for.
+    tables: toml::Table,
     rows: u32,
     next_row: i64,
     expected_errors: Vec<String>,
@@ -56,12 +57,22 @@ impl Cluster {
     ///
     /// When it does not come up.
     pub async fn start_with(engine: Engine, nodes: usize, rows: u32, raft: toml::Table) -> Self {
+        let tables = toml::Table::from_iter([("raft".to_owned(), raft.into())]);
+        Self::start_configured(engine, nodes, rows, tables).await
+    }
+
+    /// As [`Cluster::start`], with so many users on each shard and these tables in the configuration of every agent.
+    ///
+    /// # Panics
+    ///
+    /// When it does not come up.
+    pub async fn start_configured(engine: Engine, nodes: usize, rows: u32, tables: toml::Table) -> Self {
         let directory = tempfile::tempdir().expect("there is room for temporary files");
         let mut cluster = Self {
             shards: Shards::start(engine, directory.path()),
             network: Network::default(),
             agents: BTreeMap::new(),
-            raft,
+            tables,
             rows,
             next_row: 1_000_000_000,
             expected_errors: Vec::new(),
@@ -145,13 +156,14 @@ impl Cluster {
             let pairs = pairs.iter().map(|(key, value)| ((*key).to_owned(), value.clone().into()));
             toml::Value::Table(pairs.collect())
         };
-        toml::Table::from_iter([
+        let mut settings = toml::Table::from_iter([
             ("cluster".to_owned(), toml::Value::Table(cluster.clone())),
             ("database".to_owned(), table(&database)),
             ("advertise".to_owned(), table(&[("peer", advertised_peer.to_owned())])),
-            ("raft".to_owned(), toml::Value::Table(self.raft.clone())),
             ("log".to_owned(), table(&[("format", "json".to_owned())])),
-        ])
+        ]);
+        settings.extend(self.tables.clone());
+        settings
     }
 
     /// Starts an agent that does not run, with these variables in its environment.

@@ -39,6 +39,7 @@ pub fn change(name: &str, engine: Engine, steps: Vec<Step>) -> Spec {
         block_deadline_ms: Spec::BLOCK_DEADLINE_DEFAULT_MS,
         retention_ms: Some(0),
         source: None,
+        limits: Default::default(),
     }
 }
 

@@ -8,7 +8,9 @@ use lockstep_core::command::{Actor, FORMAT, Role as ActorRole};
 use lockstep_core::node::{Addresses, Candidate, Role};
 use lockstep_core::{Command, LogIndex, NodeId, Refusal, Reply, Stamped, State, Timestamp};
 use lockstep_database::{Database, Health, Owner};
-use lockstep_executor::{Ended, Progress, ProgressSink, Reconciler, ReportError, Reporter, Settings, StateSource};
+use lockstep_executor::{
+    Ended, Neighbours, Progress, ProgressSink, Reconciler, Replica, ReportError, Reporter, Settings, StateSource,
+};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -66,6 +68,7 @@ impl Solo {
             database,
             source: log.clone(),
             reporter: log.clone(),
+            neighbours: log.clone(),
             sink: log.clone(),
             memory: Arc::new(()),
             settings: quick(),
@@ -181,6 +184,12 @@ impl Reporter for Log {
     async fn report(&self, report: Command) -> Result<(), ReportError> {
         self.apply(ActorRole::Agent, report)?;
         Ok(())
+    }
+}
+
+impl Neighbours for Log {
+    fn replicas(&self) -> Vec<Replica> {
+        Vec::new()
     }
 }
 

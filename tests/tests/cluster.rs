@@ -105,3 +105,16 @@ mod restored {
         restored::an_empty_database_catches_up_before_it_counts(Engine::Postgres).await;
     }
 }
+
+/// How a shard is put under strain is PostgreSQL's.
+mod postgres_under_strain {
+    #[tokio::test(flavor = "multi_thread")]
+    async fn one_shard_under_strain_reverts_the_step_on_all() {
+        crate::stories::load::one_shard_under_strain_reverts_the_step_on_all().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn one_shard_under_strain_stops_its_backfill_until_it_is_over() {
+        crate::stories::load::one_shard_under_strain_stops_its_backfill_until_it_is_over().await;
+    }
+}

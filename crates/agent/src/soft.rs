@@ -1,6 +1,7 @@
 //! Soft state: what an agent tells the others about itself without agreement. Lost with the process, and that is all right.
 
 use lockstep_consensus::Consensus;
+use lockstep_core::limits::Stop;
 use lockstep_core::{NodeId, Version};
 use lockstep_database::{Blocker, Health};
 use lockstep_executor::{Activity, Progress};
@@ -36,6 +37,8 @@ pub(crate) struct Work {
     pub(crate) last_error: Option<String>,
     /// Who holds what it needs.
     pub(crate) blockers: Vec<Blocker>,
+    /// Why its work waits.
+    pub(crate) stop_reasons: Vec<Stop>,
 }
 
 /// What was told, and how long ago it arrived here.
@@ -104,6 +107,7 @@ impl lockstep_executor::ProgressSink for Teller {
                 attempts: progress.attempts,
                 last_error: progress.last_error.clone(),
                 blockers: progress.blockers.clone(),
+                stop_reasons: progress.stop_reasons.clone(),
             });
         });
     }

@@ -66,5 +66,6 @@ fn spec(engine: Engine) -> Spec {
         block_deadline_ms: 15 * 60 * 1_000,
         retention_ms: None,
         source: None,
+        limits: Default::default(),
     }
 }

@@ -21,6 +21,7 @@ fn spec() -> Spec {
         block_deadline_ms: 1,
         retention_ms: None,
         source: None,
+        limits: Default::default(),
     }
 }
 
@@ -178,6 +179,7 @@ fn change(revision: u64, status: Status) -> view::Change {
         block_deadline_ms: 1,
         retention_ms: 0,
         source: None,
+        limits: Default::default(),
         submitted_by: "tester".into(),
         submitted_at: Timestamp(1),
         steps: Vec::new(),

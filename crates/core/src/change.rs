@@ -3,6 +3,7 @@
 use crate::engine::Engine;
 use crate::ids::{ChangeId, Timestamp, Version};
 use crate::in_flight::{Measurement, RevertReason};
+use crate::limits::Limits;
 use crate::source::Source;
 use crate::step::{ClientRequirement, Phase, Step};
 use serde::{Deserialize, Serialize};
@@ -30,6 +31,9 @@ pub struct Spec {
     /// The file that it was made of, if it was made of one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Source>,
+    /// Its own limits; for all others, those that each agent is configured with.
+    #[serde(default, skip_serializing_if = "Limits::is_empty")]
+    pub limits: Limits,
 }
 
 fn is_zero(number: &u64) -> bool {
@@ -61,6 +65,9 @@ pub struct Change {
     /// As submitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Source>,
+    /// As submitted.
+    #[serde(default, skip_serializing_if = "Limits::is_empty")]
+    pub limits: Limits,
     /// Who submitted it.
     pub submitted_by: String,
     /// When.
@@ -357,7 +364,8 @@ impl Spec {
         if self.steps.is_empty() || self.steps.len() > STEPS_MAX {
             return Some(format!("a change has 1 to {STEPS_MAX} steps, this one has {}", self.steps.len()));
         }
-        if let Some(problem) = self.source.as_ref().and_then(Source::problem) {
+        let parts = [self.source.as_ref().and_then(Source::problem), self.limits.problem()];
+        if let Some(problem) = parts.into_iter().flatten().next() {
             return Some(problem);
         }
         let mut names = std::collections::BTreeSet::new();

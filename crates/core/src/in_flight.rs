@@ -1,6 +1,7 @@
 //! The one step that is in flight, and what has been reported of it.
 
 use crate::ids::{ChangeId, LogIndex, NodeId, SessionId, Timestamp, Version};
+use crate::limits::Breach;
 use crate::node::Fingerprint;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -173,6 +174,13 @@ pub enum RevertReason {
         /// What the others reported.
         expected: Fingerprint,
     },
+    /// A reading was beyond its threshold on a node.
+    Breached {
+        /// The node's name.
+        node: String,
+        /// What it read.
+        breach: Breach,
+    },
 }
 
 impl std::fmt::Display for RevertReason {
@@ -183,6 +191,7 @@ impl std::fmt::Display for RevertReason {
             Self::Diverged { node, fingerprint, expected } => {
                 write!(formatter, "{node} got schema {fingerprint} where the others have {expected}")
             }
+            Self::Breached { node, breach } => write!(formatter, "on {node}, {breach}"),
         }
     }
 }

@@ -19,6 +19,7 @@ pub mod gate;
 pub mod holdout;
 pub mod ids;
 pub mod in_flight;
+pub mod limits;
 pub mod node;
 pub mod refusal;
 pub mod request;

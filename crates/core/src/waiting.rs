@@ -25,11 +25,15 @@ impl State {
             ),
             Stage::Executing { executed, failures, .. } => {
                 let waiting = move |node: &&Node| node.is_active() && !executed.contains_key(&node.id);
-                Box::new(
-                    self.unfit().chain(
-                        self.nodes.values().filter(waiting).map(move |node| unexecuted(node, failures, since)),
-                    ),
-                )
+                let mut unexecuted = self
+                    .nodes
+                    .values()
+                    .filter(waiting)
+                    .map(move |node| unexecuted(node, failures, since))
+                    .peekable();
+                // Nodes do not execute while the change is held; what they have executed already is no reason to wait.
+                let held = unexecuted.peek().is_some().then(|| self.held(&self.changes[&flight.change]));
+                Box::new(held.into_iter().flatten().chain(self.unfit()).chain(unexecuted))
             }
             Stage::Settling { owing, .. } => {
                 Box::new(self.unfit().chain(self.owing(owing, since, self.announced())))

@@ -6,12 +6,14 @@ use crate::health::Health;
 use crate::job::{Job, Progress};
 use crate::ledger::{self, Ledger, Owner};
 use crate::preflight::Limits;
+use crate::probe::Probe;
 use crate::sizes::Sizes;
 use crate::{mysql, postgres, sqlite};
 use lockstep_core::in_flight::{Measurement, Obstacle};
 use lockstep_core::{Engine, Schema, Step, Version};
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// One database, as its agent sees it. Connections are opened when they are needed and opened again when they were lost.
@@ -101,6 +103,14 @@ pub trait Database: Debug + Send + Sync {
         progress: &watch::Sender<Progress>,
         control: &Control,
     ) -> Result<Measurement, Error>;
+
+    /// Runs an operator's own statement on a connection that is kept for it, and tells what it took. One that was stopped at its
+    /// time limit took as long as that. For one caller at a time.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Statement`] and the like when the statement fails; [`Error::Unreachable`], [`Error::ConnectionLost`] (retryable).
+    async fn probe(&self, probe: &Probe) -> Result<Duration, Error>;
 
     /// How the database does. An unreachable database is a reading, not an error.
     async fn health(&self) -> Health;

@@ -1,5 +1,7 @@
 //! How a database does.
 
+use std::path::{Path, PathBuf};
+
 /// A reading of a database's health.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Health {
@@ -19,4 +21,37 @@ pub struct Health {
     pub oldest_transaction_ms: Option<u64>,
     /// Bytes of the database on disk.
     pub size_bytes: Option<u64>,
+    /// What replicates from this database, as far as it tells.
+    pub standbys: Vec<Standby>,
+    /// What is left where the database is; `None` where its server is elsewhere, or does not tell.
+    pub volume: Option<Volume>,
+}
+
+/// Something that replicates from a database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standby {
+    /// As it calls itself, or where it connects from.
+    pub name: String,
+    /// How far it is behind; `None` when that cannot be told.
+    pub lag_ms: Option<u64>,
+    /// Why it cannot be told; what to do.
+    pub note: String,
+}
+
+/// A place on disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Volume {
+    /// A directory on it.
+    pub path: PathBuf,
+    /// What is left for processes without privileges.
+    pub free_bytes: u64,
+}
+
+impl Volume {
+    /// The volume of a directory or file of this machine; `None` when there is none to be read.
+    #[must_use]
+    pub fn of(path: &Path) -> Option<Self> {
+        let found = rustix::fs::statvfs(path).ok()?;
+        Some(Self { path: path.to_owned(), free_bytes: found.f_bavail.saturating_mul(found.f_frsize) })
+    }
 }

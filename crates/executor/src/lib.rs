@@ -9,6 +9,7 @@
 pub mod duty;
 pub mod failpoint;
 mod ledger_view;
+mod monitor;
 pub mod progress;
 mod reconciler;
 mod settings;
@@ -18,5 +19,5 @@ pub use duty::{Duty, Work, duty};
 pub use ledger_view::{Claimed, LedgerView};
 pub use progress::{Activity, Progress};
 pub use reconciler::{Ended, Reconciler};
-pub use settings::Settings;
-pub use surroundings::{ProgressSink, ReportError, Reporter, SchemaMemory, StateSource};
+pub use settings::{Probing, Settings};
+pub use surroundings::{Neighbours, ProgressSink, Replica, ReportError, Reporter, SchemaMemory, StateSource};

@@ -1,6 +1,7 @@
 //! How far the node is: soft state for watchers, never replicated.
 
 use lockstep_core::Version;
+use lockstep_core::limits::Stop;
 use lockstep_database::Blocker;
 use std::time::SystemTime;
 
@@ -23,6 +24,8 @@ pub struct Progress {
     pub last_error: Option<String>,
     /// Who holds what the present attempt needs, and is waited for.
     pub blockers: Vec<Blocker>,
+    /// Why the work waits; empty while nothing throttles it.
+    pub stop_reasons: Vec<Stop>,
     /// Since when it has been at this activity and version, by this machine's clock.
     pub since: SystemTime,
 }
@@ -88,6 +91,7 @@ impl Progress {
             attempts: 0,
             last_error: None,
             blockers: Vec::new(),
+            stop_reasons: Vec::new(),
             since: SystemTime::now(),
         }
     }

@@ -4,16 +4,17 @@
 //! that is not ready, retries, replication, drift.
 
 mod attempts;
-mod health;
 mod job;
 mod look;
+mod pause;
 mod preflight;
 mod report;
 mod running;
 mod work;
 
+use crate::monitor::Monitor;
 use crate::settings::Settings;
-use crate::surroundings::{ProgressSink, Reporter, SchemaMemory, StateSource};
+use crate::surroundings::{Neighbours, ProgressSink, Reporter, SchemaMemory, StateSource};
 use lockstep_core::NodeId;
 use lockstep_database::{Database, Owner};
 use running::Running;
@@ -33,6 +34,8 @@ pub struct Reconciler {
     pub source: Arc<dyn StateSource>,
     /// The way into the log.
     pub reporter: Arc<dyn Reporter>,
+    /// What other agents tell of themselves.
+    pub neighbours: Arc<dyn Neighbours>,
     /// Where progress and health are shown.
     pub sink: Arc<dyn ProgressSink>,
     /// Where the newest schema that fitted is kept.
@@ -56,13 +59,23 @@ impl Reconciler {
     ///
     /// The returned future may be dropped at any time, as if the process had crashed.
     pub async fn run(self, shutdown: CancellationToken) -> Ended {
-        let (is_busy, busy) = watch::channel(true);
-        let health =
-            health::publish(Arc::clone(&self.database), Arc::clone(&self.sink), self.settings.clone(), busy);
-        let running = Running::new(self, shutdown, is_busy);
+        let (doing, done) = watch::channel(None);
+        let (stops, stopped) = watch::channel(Vec::new());
+        let monitor = Monitor {
+            node: self.node,
+            database: Arc::clone(&self.database),
+            source: Arc::clone(&self.source),
+            reporter: Arc::clone(&self.reporter),
+            neighbours: Arc::clone(&self.neighbours),
+            sink: Arc::clone(&self.sink),
+            settings: self.settings.clone(),
+            doing: done,
+            stops,
+        };
+        let running = Running::new(self, shutdown, doing, stopped);
         tokio::select! {
             ended = running.run() => ended,
-            never = health => match never {},
+            never = monitor.run() => match never {},
         }
     }
 }

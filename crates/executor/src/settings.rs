@@ -1,6 +1,8 @@
 //! How long the reconciler waits for what.
 
-use lockstep_database::{Limits, Patience};
+use lockstep_core::limits;
+use lockstep_database::{Limits, Patience, Probe};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// How long the reconciler waits for what. The defaults are for production.
@@ -32,6 +34,25 @@ pub struct Settings {
     pub health_interval: Duration,
     /// How often it is read while there is none.
     pub health_interval_idle: Duration,
+    /// Over which readings work waits, or is undone, unless the change says otherwise.
+    pub load: limits::Limits,
+    /// A threshold must be breached for so long, and by three readings at least.
+    pub breach_sustained: Duration,
+    /// A reading that is older counts as over its limit.
+    pub reading_age_max: Duration,
+    /// An operator's own statement that tells how clients fare.
+    pub probe: Option<Probing>,
+    /// Where the agent keeps its data: it must not run full either.
+    pub data_dir: Option<PathBuf>,
+}
+
+/// The probe and its rhythm.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probing {
+    /// What is run.
+    pub probe: Probe,
+    /// How often.
+    pub interval: Duration,
 }
 
 impl Default for Settings {
@@ -49,8 +70,13 @@ impl Default for Settings {
             drift_interval: seconds(60),
             wording_interval: seconds(30),
             report_repeat_interval: seconds(5),
-            health_interval: seconds(1),
+            health_interval: Duration::from_millis(500),
             health_interval_idle: seconds(5),
+            load: limits::Limits::usual(),
+            breach_sustained: seconds(1),
+            reading_age_max: seconds(15),
+            probe: None,
+            data_dir: None,
         }
     }
 }

@@ -3,6 +3,7 @@
 use crate::progress::Progress;
 use lockstep_core::{Command, LogIndex, Refusal, Schema, State};
 use lockstep_database::Health;
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// The replicated state as far as it is applied on this node.
@@ -64,6 +65,23 @@ impl SchemaMemory for () {
     }
 
     fn keep(&self, _schema: &Schema) {}
+}
+
+/// What other agents tell of themselves, past the log.
+pub trait Neighbours: Send + Sync + 'static {
+    /// The replica nodes that count, and that may replicate from this node's database.
+    fn replicas(&self) -> Vec<Replica>;
+}
+
+/// What a replica node tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replica {
+    /// The node's name.
+    pub name: String,
+    /// How far it is behind, by its own measure; `None` when it does not tell.
+    pub lag_ms: Option<u64>,
+    /// How long ago it told.
+    pub age: Duration,
 }
 
 /// Takes soft state: what nobody decides by, and everybody wants to see.

@@ -155,6 +155,7 @@ pub(crate) fn plan_script(
         block_deadline_ms: Spec::BLOCK_DEADLINE_DEFAULT_MS,
         retention_ms: None,
         source: None,
+        limits: Default::default(),
     };
     number_equal_names(&mut change);
     match change.problem() {

@@ -14,12 +14,20 @@
 //! name = "fill email"
 //! phase = "backfill"
 //! backfill = { table = "users", key = ["id"], set = "email = lower(mail)", where = "email IS NULL" }
+//!
+//! [throttle]
+//! replication_lag = "10s"
+//!
+//! [thresholds]
+//! probe_p99 = "200ms"
 //! ```
 
 use lockstep_core::Engine;
 use lockstep_core::change::Spec;
+use lockstep_core::limits::{Kind, Limits, Table};
 use lockstep_core::step::{Action, Assertion, Backfill, ClientRequirement, Phase, Step};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 
 /// Rows in a batch when a plan file does not say.
 const BATCH_ROWS_DEFAULT: u32 = 1_000;
@@ -66,6 +74,10 @@ struct PlanFile {
     description: String,
     block_deadline_minutes: Option<u64>,
     retention_minutes: Option<u64>,
+    #[serde(default)]
+    throttle: BTreeMap<String, toml::Value>,
+    #[serde(default)]
+    thresholds: BTreeMap<String, toml::Value>,
     #[serde(rename = "step", default)]
     steps: Vec<StepTable>,
 }
@@ -140,6 +152,8 @@ pub fn parse(file: &str, stem: &str, text: &str) -> Result<Spec, Error> {
         })
         .collect::<Result<_, _>>()?;
     let block_deadline_ms = plan.block_deadline_minutes.map_or(Spec::BLOCK_DEADLINE_DEFAULT_MS, |m| m * 60_000);
+    let limits = limits(&plan.throttle, &plan.thresholds)
+        .map_err(|problem| Error::Plan { file: file.to_owned(), problem })?;
     let spec = Spec {
         name: plan.name.unwrap_or_else(|| stem.to_owned()),
         engine: plan.engine,
@@ -148,11 +162,33 @@ pub fn parse(file: &str, stem: &str, text: &str) -> Result<Spec, Error> {
         block_deadline_ms,
         retention_ms: plan.retention_minutes.map(|minutes| minutes * 60_000),
         source: None,
+        limits,
     };
     match spec.problem() {
         Some(problem) => Err(Error::Plan { file: file.to_owned(), problem }),
         None => Ok(spec),
     }
+}
+
+fn limits(
+    throttle: &BTreeMap<String, toml::Value>,
+    thresholds: &BTreeMap<String, toml::Value>,
+) -> Result<Limits, String> {
+    Ok(Limits { throttle: table("throttle", throttle)?, thresholds: table("thresholds", thresholds)? })
+}
+
+fn table(name: &str, values: &BTreeMap<String, toml::Value>) -> Result<Table, String> {
+    values
+        .iter()
+        .map(|(reading, value)| limit(reading, value))
+        .collect::<Result<_, _>>()
+        .map_err(|problem| format!("[{name}]: {problem}"))
+}
+
+/// A count may stand without quotation marks.
+fn limit(reading: &str, value: &toml::Value) -> Result<(Kind, Option<u64>), String> {
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    lockstep_core::limits::read_setting(&format!("{reading}={text}"))
 }
 
 fn step(table: StepTable) -> Result<Step, String> {
@@ -226,6 +262,7 @@ impl From<AssertionTable> for Assertion {
 #[cfg(test)]
 mod tests {
     use super::parse;
+    use lockstep_core::limits::Kind;
 
     /// Parses a plan with one step of these lines, and prints what came of it in one line.
     fn check(step_lines: &str, expected: &str) {
@@ -276,6 +313,22 @@ mod tests {
             "name = 'a'\nphase = 'validate'\nassert = [{ name = 'no nulls', violations = 'SELECT 1' }]",
             "revert Some(Nothing)",
         );
+    }
+
+    #[test]
+    fn limits_are_read_with_their_units_and_refused_by_table() {
+        let step = "name = 'a'\nphase = 'switch_reads'";
+        let text = |limits: &str| format!("engine = \"sqlite\"\n[[step]]\n{step}\n{limits}\n");
+        let limits = "[throttle]\nreplication_lag = '10s'\nload = 'off'\n[thresholds]\nlock_waiters = 50";
+        let spec = parse("a.toml", "a", &text(limits)).expect("a plan");
+        assert_eq!(spec.limits.throttle, [(Kind::ReplicationLag, Some(10_000_000)), (Kind::Load, None)].into());
+        assert_eq!(spec.limits.thresholds, [(Kind::LockWaiters, Some(50))].into());
+        check(
+            &format!("{step}\n[throttle]\nreplication_lag = 10"),
+            "[throttle]: `replication_lag` is \"10\"; it must be a value such as 500ms or 5s, or \"off\"",
+        );
+        check(&format!("{step}\n[thresholds]\nlag = '10s'"), "[thresholds]: there is no reading `lag`");
+        check(&format!("{step}\n[throttle]\ncost = '300%'"), "`cost` cannot throttle");
     }
 
     #[test]

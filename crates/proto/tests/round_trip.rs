@@ -5,6 +5,7 @@ use lockstep_core::holdout::{self, Holdout, Subject};
 use lockstep_core::in_flight::{
     Execution, Failure, InFlight, Measurement, Obstacle, Preparation, RevertReason, Stage,
 };
+use lockstep_core::limits::{Breach, Kind, Limits, Stop};
 use lockstep_core::node::{self, Addresses, Fingerprint, Node};
 use lockstep_core::schema::{Column, Constraint, ConstraintKind, Index, Schema, Size, Table};
 use lockstep_core::session::{self, Compatibility, Eviction};
@@ -84,6 +85,10 @@ fn revert_reasons() -> Vec<RevertReason> {
             fingerprint: Fingerprint("a".into()),
             expected: Fingerprint("b".into()),
         },
+        RevertReason::Breached {
+            node: "shard-1".into(),
+            breach: Breach { reading: Kind::ProbeP99, of: "volume /data".into(), value: 512, limit: 200 },
+        },
     ]
 }
 
@@ -162,6 +167,18 @@ fn gate() -> view::Gate {
     view::Gate::at(gate, Timestamp(901))
 }
 
+fn stops() -> Vec<Stop> {
+    let stop = |reading, value| Stop { reading, of: "replica".into(), value, limit: 5, note: "slow".into() };
+    Kind::ALL.into_iter().flat_map(|reading| [stop(reading, Some(9)), stop(reading, None)]).collect()
+}
+
+fn limits() -> Limits {
+    Limits {
+        throttle: [(Kind::ReplicationLag, Some(1)), (Kind::Load, None)].into(),
+        thresholds: Kind::ALL.into_iter().map(|kind| (kind, Some(7))).collect(),
+    }
+}
+
 fn progress() -> view::Progress {
     view::Progress {
         node: NodeId(1),
@@ -172,7 +189,6 @@ fn progress() -> view::Progress {
         rows_total: Some(100),
         rows_per_second: 5,
         remaining_ms: Some(18_000),
-        throttled_by: "lag".into(),
         attempts: 1,
         blockers: vec![view::Blocker {
             text: "process 7 holds users".to_owned(),
@@ -184,6 +200,7 @@ fn progress() -> view::Progress {
             remedy: "end it".to_owned(),
         }],
         age_ms: 250,
+        stop_reasons: stops(),
     }
 }
 
@@ -205,6 +222,7 @@ fn change(status: Status, stage: Stage) -> view::Change {
             block_deadline_ms: 900,
             retention_ms: 600,
             source: Some(Source::of("0042.sql", b"SELECT 1")),
+            limits: limits(),
             submitted_by: "deploy-bot".into(),
             submitted_at: Timestamp(1),
             steps: step_statuses().into_iter().map(record).collect(),
@@ -252,8 +270,9 @@ fn specs_and_steps() {
         let (name, description) = ("0042".to_owned(), "e-mail".to_owned());
         let steps = steps.clone();
         let source = Some(Source::of("0042_users/up.sql", b"SELECT 1"));
-        let (block_deadline_ms, retention_ms) = (1, Some(0));
-        let spec = Spec { name, engine, description, steps, block_deadline_ms, retention_ms, source };
+        let (block_deadline_ms, retention_ms, limits) = (1, Some(0), limits());
+        let spec = Spec { name, engine, description, steps, block_deadline_ms, retention_ms, source, limits };
+        check::<_, v1::ChangeSpec>(Spec { limits: Limits::default(), ..spec.clone() });
         check::<_, v1::ChangeSpec>(spec);
     }
 }
@@ -449,6 +468,7 @@ fn what_cannot_be_is_refused_by_field() {
             steps,
             block_deadline_ms: 1,
             source: None,
+            limits: Limits::default(),
         })
     };
     refuse::<Spec, _>(v1::ChangeSpec { engine: 0, ..spec() }, "engine");
@@ -459,6 +479,12 @@ fn what_cannot_be_is_refused_by_field() {
     let mut empty_action = spec();
     empty_action.steps[0].revert = Some(v1::Action { kind: None });
     refuse::<Spec, _>(empty_action, "steps[0].revert.kind");
+    let limits = |readings: &[i32]| {
+        let limit = |reading: &i32| v1::Limit { reading: *reading, value: Some(1) };
+        Some(v1::Limits { throttle: readings.iter().map(limit).collect(), thresholds: Vec::new() })
+    };
+    refuse::<Spec, _>(v1::ChangeSpec { limits: limits(&[1, 0]), ..spec() }, "limits.throttle[1].reading");
+    refuse::<Spec, _>(v1::ChangeSpec { limits: limits(&[1, 1]), ..spec() }, "limits.throttle[1].reading");
     let mut no_phase = spec();
     no_phase.steps[0].phase = 0;
     refuse::<Spec, _>(no_phase, "steps[0].phase");

@@ -4,6 +4,7 @@ pub(crate) mod change;
 pub(crate) mod client;
 pub(crate) mod drift;
 pub(crate) mod kill;
+pub(crate) mod load;
 pub(crate) mod locks;
 pub(crate) mod membership;
 pub(crate) mod migrations;

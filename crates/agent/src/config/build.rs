@@ -27,6 +27,7 @@ pub(super) fn config(values: &Values, base: &Path) -> Result<Config, Error> {
         change: Change { retention: values.duration("change.retention")?.unwrap_or(Change::default().retention) },
         raft: raft(values)?,
         locks: locks(values)?,
+        load: super::load::read(values)?,
         security: Security { operator_token: values.secret("security.operator_token", base)? },
         log: log(values)?,
     })

@@ -12,6 +12,7 @@ mod build;
 mod check;
 mod error;
 mod keys;
+mod load;
 mod print;
 mod reader;
 mod secret;
@@ -20,6 +21,7 @@ mod sources;
 mod tests;
 
 pub use error::{Error, Origin};
+pub use load::{Load, Probe};
 pub use secret::Secret;
 
 use lockstep_core::Engine;
@@ -52,6 +54,8 @@ pub struct Config {
     pub raft: Raft,
     /// `[locks]`: how long a step waits for others, and others for a step.
     pub locks: Locks,
+    /// `[throttle]`, `[thresholds]`, `[probe]`: when work waits, and when it is undone.
+    pub load: Load,
     /// `[security]`: who may do what.
     pub security: Security,
     /// `[log]`: what the agent writes to stderr.

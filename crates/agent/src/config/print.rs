@@ -1,6 +1,8 @@
 //! Shows a configuration as TOML, with every default written out and every secret left out.
 
-use super::{Config, LogFormat};
+use super::load::keys_of;
+use super::{Config, Load, LogFormat};
+use lockstep_core::limits::{self, Kind};
 use lockstep_core::node::Role;
 use std::time::Duration;
 use toml::{Table, Value};
@@ -29,7 +31,7 @@ impl Config {
     /// Every key with its value; `None` for what is not set.
     pub(super) fn settings(&self) -> Vec<(&'static str, Option<Value>)> {
         let (cluster, raft, locks) = (&self.cluster, &self.raft, &self.locks);
-        vec![
+        let mut settings = vec![
             ("name", text(&self.name)),
             ("data_dir", text(self.data_dir.display())),
             ("shutdown_timeout", duration(self.shutdown_timeout)),
@@ -60,11 +62,33 @@ impl Config {
             ("locks.queue_sessions_max", number(locks.queue_sessions_max.into())),
             ("locks.end_blockers_after", locks.end_blockers_after.and_then(duration)),
             ("locks.batch_target", duration(locks.batch_target)),
+        ];
+        settings.extend(load(&self.load));
+        settings.extend([
             ("security.operator_token", self.security.operator_token.as_ref().and_then(|_| text(REDACTED))),
             ("log.format", text(if self.log.format == LogFormat::Text { "text" } else { "json" })),
             ("log.level", text(&self.log.level)),
-        ]
+        ]);
+        settings
     }
+}
+
+/// The tables `throttle`, `thresholds` and `probe`.
+fn load(load: &Load) -> Vec<(&'static str, Option<Value>)> {
+    let keys = |name: &'static str, table: &limits::Table| {
+        let value = |kind: Kind| text(kind.write(table.get(&kind).copied().flatten()));
+        keys_of(name).map(|(path, kind)| (path, value(kind))).collect::<Vec<_>>()
+    };
+    let probe = load.probe.as_ref();
+    let mut settings = keys("throttle", &load.limits.throttle);
+    settings.extend(keys("thresholds", &load.limits.thresholds));
+    settings.extend([
+        ("thresholds.sustained", duration(load.sustained)),
+        ("probe.sql", probe.and_then(|probe| text(&probe.sql))),
+        ("probe.interval", probe.and_then(|probe| duration(probe.interval))),
+        ("probe.time_limit", probe.and_then(|probe| duration(probe.time_limit))),
+    ]);
+    settings
 }
 
 fn text(value: impl ToString) -> Option<Value> {

@@ -4,6 +4,7 @@ use super::error::{Error, Origin};
 use super::keys;
 use super::secret::Secret;
 use super::sources::Values;
+use lockstep_core::limits;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use toml::Value;
@@ -45,6 +46,13 @@ impl Values {
     pub(super) fn duration(&self, path: &str) -> Result<Option<Duration>, Error> {
         let read = |value: &Value| humantime::parse_duration(value.as_str()?).ok();
         self.typed(path, "a duration with its unit, e.g. \"500ms\" or \"10s\"", read)
+    }
+
+    /// A limit on a reading. A count may stand without quotation marks. `usual` when it is not set.
+    pub(super) fn limit(&self, path: &str, kind: limits::Kind, usual: Option<u64>) -> Result<Option<u64>, Error> {
+        let Some((value, _)) = self.get(path) else { return Ok(usual) };
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        kind.read(&text).map_err(|problem| self.invalid(path, &problem))
     }
 
     pub(super) fn list(&self, path: &str) -> Result<Vec<String>, Error> {

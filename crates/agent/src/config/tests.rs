@@ -1,6 +1,7 @@
 //! What a configuration may say, source by source: one case a row.
 
-use super::{Config, Error, LogFormat, Overrides};
+use super::{Config, Error, Load, LogFormat, Overrides, Probe};
+use lockstep_core::limits::Kind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -187,6 +188,38 @@ fn wrong_values_are_refused_with_key_and_place() {
     check_refused(
         &NEEDED.replace("shard-1", "shard 1"),
         "agent.toml:1: `name` is \"shard 1\"; a name has 1 to 63 letters, digits, `_`, `-` or `.`",
+    );
+}
+
+#[test]
+fn every_reading_has_its_keys_and_their_defaults_are_those_of_core() {
+    let config = File::new(NEEDED).load(&[], &[]).unwrap().config;
+    assert_eq!(config.load, Load::default());
+}
+
+#[test]
+fn limits_have_units_and_can_be_switched_off() {
+    let lines = "[throttle]\nreplication_lag = \"10s\"\nsessions_running = 50\nfree_disk = \"off\"\n[thresholds]\n\
+                 probe_p99 = \"200ms\"\nsustained = \"3s\"\n[probe]\nsql = \"SELECT 1\"\n";
+    let load = File::new(&format!("{NEEDED}{lines}")).load(&[], &[]).unwrap().config.load;
+    assert_eq!(load.limits.throttle[&Kind::ReplicationLag], Some(10_000_000));
+    assert_eq!(load.limits.throttle[&Kind::SessionsRunning], Some(50));
+    assert_eq!(load.limits.throttle[&Kind::FreeDisk], None);
+    assert_eq!(load.limits.thresholds[&Kind::ProbeP99], Some(200_000));
+    assert_eq!(load.sustained, Duration::from_secs(3));
+    let (interval, time_limit) = (Duration::from_millis(100), Duration::from_secs(1));
+    assert_eq!(load.probe, Some(Probe { sql: "SELECT 1".to_owned(), interval, time_limit }));
+    check_refused_with(
+        "[throttle]\nreplication_lag = 10\n",
+        "agent.toml:7: `throttle.replication_lag` is \"10\"; it must be a value such as 500ms or 5s, or \"off\"",
+    );
+    check_refused_with(
+        "[probe]\ninterval = \"1s\"\n",
+        "`probe.interval` or `probe.time_limit` is set without `probe.sql`: there is nothing to run",
+    );
+    check_refused_with(
+        "[probe]\nsql = \"SELECT 1\"\ninterval = \"0s\"\n",
+        "agent.toml:8: `probe.interval` must be longer than nothing",
     );
 }
 

@@ -1,12 +1,13 @@
 //! What goes on beside the services for as long as the agent runs: the reconciler, and telling the cluster where this agent is.
 
 use crate::Error;
+use crate::soft;
 use async_trait::async_trait;
 use lockstep_consensus::{Consensus, Proposal};
 use lockstep_core::command::{Actor, Role};
-use lockstep_core::node::Addresses;
+use lockstep_core::node::{self, Addresses, Node};
 use lockstep_core::{Command, Engine, LogIndex, NodeId, State};
-use lockstep_executor::{ReportError, Reporter, StateSource};
+use lockstep_executor::{Neighbours, Replica, ReportError, Reporter, StateSource};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -46,6 +47,22 @@ impl Reporter for Surroundings {
     async fn report(&self, report: Command) -> Result<(), ReportError> {
         let committed = self.propose(report).await.map_err(|error| ReportError::Unavailable(error.to_string()))?;
         committed.result.map(|_| ()).map_err(ReportError::Refused)
+    }
+}
+
+impl Neighbours for Surroundings {
+    fn replicas(&self) -> Vec<Replica> {
+        let counts = |node: &&Node| node.role == node::Role::Replica && node.is_active();
+        let names = self.consensus.with_state(|state| {
+            let replicas = state.nodes().values().filter(counts);
+            replicas.map(|node| (node.id, node.name.clone())).collect::<Vec<_>>()
+        });
+        let heard = soft::heard(&self.consensus);
+        let replica = |(id, name): (NodeId, String)| {
+            let heard = heard.get(&id)?;
+            Some(Replica { name, lag_ms: heard.told.replication_lag_ms, age: heard.age })
+        };
+        names.into_iter().filter_map(replica).collect()
     }
 }
 

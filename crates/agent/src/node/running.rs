@@ -11,8 +11,8 @@ use crate::{Config, Error};
 use lockstep_consensus::{Clock, Consensus, SystemClock};
 use lockstep_core::NodeId;
 use lockstep_core::node::Addresses;
-use lockstep_database::{Database, Owner};
-use lockstep_executor::{Ended, Reconciler};
+use lockstep_database::{Database, Owner, Probe};
+use lockstep_executor::{Ended, Probing, Reconciler};
 use lockstep_storage::Identity;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -269,10 +269,23 @@ fn reconciler(
         reporter: Arc::clone(around) as Arc<dyn lockstep_executor::Reporter>,
         sink: Arc::new(teller),
         memory: Arc::new(Memory::in_directory(&config.data_dir)),
-        settings: lockstep_executor::Settings {
-            patience: config.locks.patience(),
-            ..lockstep_executor::Settings::default()
-        },
+        neighbours: Arc::clone(around) as Arc<dyn lockstep_executor::Neighbours>,
+        settings: executor_settings(config),
+    }
+}
+
+fn executor_settings(config: &Config) -> lockstep_executor::Settings {
+    let probing = |probe: &crate::config::Probe| Probing {
+        probe: Probe { sql: probe.sql.clone(), time_limit: probe.time_limit },
+        interval: probe.interval,
+    };
+    lockstep_executor::Settings {
+        patience: config.locks.patience(),
+        load: config.load.limits.clone(),
+        breach_sustained: config.load.sustained,
+        probe: config.load.probe.as_ref().map(probing),
+        data_dir: Some(config.data_dir.clone()),
+        ..lockstep_executor::Settings::default()
     }
 }
 

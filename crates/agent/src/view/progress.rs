@@ -17,10 +17,10 @@ pub(crate) fn progress(node: NodeId, node_name: &str, heard: &Heard) -> Option<P
         rows_total: work.rows_total,
         rows_per_second: work.rows_per_second,
         remaining_ms: remaining_ms(work.rows_done, work.rows_total, work.rows_per_second),
-        throttled_by: String::new(),
         attempts: work.attempts,
         blockers: work.blockers.iter().map(blocker).collect(),
         age_ms: milliseconds(heard.age),
+        stop_reasons: work.stop_reasons.clone(),
     })
 }
 
@@ -61,6 +61,10 @@ pub(crate) fn sentence(progress: &Progress) -> String {
     }
     if let Some(remaining_ms) = progress.remaining_ms {
         parts.push(format!("{} to go", super::spoken(Duration::from_millis(remaining_ms))));
+    }
+    if !progress.stop_reasons.is_empty() {
+        let reasons: Vec<String> = progress.stop_reasons.iter().map(ToString::to_string).collect();
+        parts.push(format!("waits: {}", reasons.join("; ")));
     }
     if progress.attempts > 1 {
         parts.push(format!("attempt {}", progress.attempts));

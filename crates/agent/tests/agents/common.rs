@@ -126,6 +126,7 @@ pub(crate) fn table_change(name: &str) -> v1::ChangeSpec {
         block_deadline_ms: None,
         retention_ms: None,
         source: None,
+        limits: None,
     }
 }
 

@@ -6,6 +6,7 @@ use super::{impact, step, time};
 use crate::engine_version;
 use crate::view::{Basis, ClusterCheck, Plan};
 use lockstep_core::Step;
+use lockstep_core::limits::{Limits, Table};
 use lockstep_planner::plan::{Explained, Note};
 
 /// The plan of one change, with what a person should know before it is submitted.
@@ -110,6 +111,7 @@ fn remarks(plan: &Plan, look: Look) -> Vec<String> {
         count(plan.planned.change.steps.len() as u64, "step"),
         time::duration(plan.planned.change.block_deadline_ms)
     ));
+    remarks.extend(limits(&plan.planned.change.limits));
     if !plan.approvals.is_empty() {
         remarks.push(format!("waits for an operator's approval before: {}", plan.approvals.join(", ")));
     }
@@ -127,6 +129,18 @@ fn remarks(plan: &Plan, look: Look) -> Vec<String> {
         );
     }
     remarks
+}
+
+/// Limits of its own.
+fn limits(limits: &Limits) -> Vec<String> {
+    let of = |what: &str, table: &Table| {
+        let shown: Vec<String> =
+            table.iter().map(|(kind, value)| format!("{kind} {}", kind.write(*value))).collect();
+        (!shown.is_empty()).then(|| format!("{what}: {}", shown.join(", ")))
+    };
+    let throttle = of("waits, other than usual, over", &limits.throttle);
+    let thresholds = of("is undone on every node over", &limits.thresholds);
+    throttle.into_iter().chain(thresholds).collect()
 }
 
 /// What was known of the database.

@@ -29,8 +29,9 @@ pub(crate) fn work(progress: &Progress) -> String {
     if progress.attempts > 1 {
         parts.push(format!("attempt {}", progress.attempts));
     }
-    if !progress.throttled_by.is_empty() {
-        parts.push(format!("slowed by {}", progress.throttled_by));
+    if !progress.stop_reasons.is_empty() {
+        let reasons: Vec<String> = progress.stop_reasons.iter().map(ToString::to_string).collect();
+        parts.push(format!("waits: {}", reasons.join("; ")));
     }
     if let Some(blocker) = progress.blockers.first() {
         parts.push(format!("waits for {}", blocker.text));

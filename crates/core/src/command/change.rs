@@ -32,6 +32,7 @@ pub(super) fn submit(state: &mut State, context: &mut Context<'_>, spec: &Spec) 
         block_deadline_ms: spec.block_deadline_ms,
         retention_ms: spec.retention_ms.unwrap_or_default(),
         source: spec.source.clone(),
+        limits: spec.limits.clone(),
         submitted_by: context.actor.name.clone(),
         submitted_at: context.at,
         steps: spec.steps.iter().cloned().map(StepRecord::queued).collect(),

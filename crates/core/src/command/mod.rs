@@ -1,6 +1,7 @@
 //! Commands: everything that can change the replicated state, one file a family.
 
 mod accept;
+mod breach;
 mod change;
 mod cluster;
 mod hold;
@@ -15,6 +16,7 @@ use crate::change::Spec;
 use crate::drift::Drift;
 use crate::ids::{ChangeId, NodeId, RequestId, SessionId, Timestamp, Version};
 use crate::in_flight::{Execution, Preparation};
+use crate::limits::Breach;
 use crate::node::{Addresses, Candidate, Fingerprint};
 use crate::refusal::Refusal;
 use crate::session::Compatibility;
@@ -177,6 +179,15 @@ pub enum Command {
         version: Version,
         /// What failed, with names.
         message: String,
+    },
+    /// A reading of a node was beyond its threshold for long enough: the step in flight is to be undone.
+    ReportBreach {
+        /// Which.
+        node: NodeId,
+        /// Of the step in flight.
+        version: Version,
+        /// What was read.
+        breach: Breach,
     },
     /// A person hands in a change.
     SubmitChange {
@@ -359,6 +370,9 @@ impl Command {
             }
             Self::ReportRevertFailed { node, version, message } => {
                 report::revert_failed(state, context, *node, *version, message)
+            }
+            Self::ReportBreach { node, version, breach } => {
+                breach::report(state, context, *node, *version, breach)
             }
             Self::SubmitChange { spec } => change::submit(state, context, spec),
             Self::ApproveStep { change, now } => change::approve(state, context, change, now.as_deref()),

@@ -182,7 +182,7 @@ pub(super) fn revert_failed(
 }
 
 /// The node's name and the step in flight, if the node may report on that step and it makes `version`.
-fn require_reporter<'a>(
+pub(super) fn require_reporter<'a>(
     state: &'a State,
     context: &Context<'_>,
     id: NodeId,
@@ -205,6 +205,6 @@ fn require_reporter<'a>(
     }
 }
 
-fn stale(node: String, version: Version, state: &str) -> Refusal {
+pub(super) fn stale(node: String, version: Version, state: &str) -> Refusal {
     Refusal::StaleReport { node, version, state: state.to_owned() }
 }

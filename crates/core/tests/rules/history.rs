@@ -130,6 +130,9 @@ impl Numbers<'_> {
         let version = self.state.in_flight().map_or(self.state.version(), |flight| flight.version);
         let is_reverting =
             self.state.in_flight().is_some_and(|flight| matches!(flight.stage, Stage::Reverting { .. }));
+        if self.second.is_multiple_of(5) {
+            return Command::ReportBreach { node, version, breach: make::breach() };
+        }
         match (is_reverting, self.second.is_multiple_of(3)) {
             (true, true) => Command::ReportRevertFailed { node, version, message },
             (true, false) => Command::ReportReverted { node, version, fingerprint },

@@ -5,12 +5,14 @@
 
 mod approval_and_holds;
 mod bootstrap;
+mod breaches;
 mod cancel_and_revert;
 mod compatibility;
 mod gate_holdouts;
 mod helper;
 mod history;
 mod invariants;
+mod limits;
 mod make;
 mod nodes_drift;
 mod nodes_join;

@@ -3,6 +3,7 @@
 use lockstep_core::change::Spec;
 use lockstep_core::command::{Actor, Role};
 use lockstep_core::in_flight::{Execution, Measurement, Obstacle, Preparation};
+use lockstep_core::limits::{Breach, Kind};
 use lockstep_core::node::{Addresses, Candidate, Fingerprint};
 use lockstep_core::step::{Action, Assertion, Backfill, ClientRequirement, Phase, Step};
 use lockstep_core::{Engine, State, Timestamp, Version};
@@ -50,6 +51,7 @@ pub(crate) fn spec(name: &str, steps: Vec<Step>) -> Spec {
         block_deadline_ms: Spec::BLOCK_DEADLINE_DEFAULT_MS,
         retention_ms: None,
         source: None,
+        limits: Default::default(),
     }
 }
 
@@ -105,6 +107,11 @@ pub(crate) fn obstacle(kind: &str) -> Obstacle {
 
 pub(crate) fn not_ready(kind: &str) -> Preparation {
     Preparation::NotReady { obstacles: vec![obstacle(kind)], since: Timestamp(0) }
+}
+
+/// A probe that was too slow.
+pub(crate) fn breach() -> Breach {
+    Breach { reading: Kind::ProbeP99, of: String::new(), value: 512_000, limit: 200_000 }
 }
 
 pub(crate) fn execution(fingerprint: Fingerprint) -> Execution {

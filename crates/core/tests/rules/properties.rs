@@ -157,7 +157,7 @@ fn histories_get_everywhere() {
 }
 
 /// What must occur in the histories: stages, outcomes, and every kind of refusal.
-const TRACES: [&str; 38] = [
+const TRACES: [&str; 40] = [
     "\"preparing\"",
     "\"executing\"",
     "\"settling\"",
@@ -196,4 +196,6 @@ const TRACES: [&str; 38] = [
     "does not expire",
     "nobody would be left",
     "lockstep change retry",
+    "report_breach",
+    "the step is not confirmed",
 ];

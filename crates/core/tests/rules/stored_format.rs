@@ -8,6 +8,7 @@ use crate::make;
 use crate::table::World;
 use lockstep_core::command::{Command, Role, Stamped};
 use lockstep_core::in_flight::Preparation;
+use lockstep_core::limits::Kind;
 use lockstep_core::node::Candidate;
 use lockstep_core::session::Compatibility;
 use lockstep_core::{
@@ -161,6 +162,18 @@ fn what_operators_can_do_since_format_2_is_read_as_it_was_written() {
     let text = read("commands-3.json", &commands);
     let read: Vec<Command> = serde_json::from_str(&text).expect("the golden file is readable");
     assert_eq!(read, commands);
+}
+
+#[test]
+fn limits_and_their_breaches_are_read_as_they_were_written() {
+    let mut spec = make::spec("users", vec![make::step("expand")]);
+    spec.limits.throttle = [(Kind::ReplicationLag, Some(10_000_000)), (Kind::LockWaiters, None)].into();
+    spec.limits.thresholds = [(Kind::ProbeP99, Some(200_000))].into();
+    let breach = Command::ReportBreach { node: NodeId(1), version: Version(2), breach: make::breach() };
+    let written = [Command::SubmitChange { spec }, breach];
+    let text = read("commands-4.json", &written);
+    let read: Vec<Command> = serde_json::from_str(&text).expect("the golden file is readable");
+    assert_eq!(read, written);
 }
 
 /// A history that leaves something in every field of the state, in front of each stage.

@@ -6,6 +6,7 @@
 //! is one report of each active node. Every row takes one second; `wait 60` takes more.
 
 use crate::make;
+use lockstep_core::change::StepStatus;
 use lockstep_core::command::{Command, Reply, Role, Stamped};
 use lockstep_core::in_flight::{Preparation, Stage};
 use lockstep_core::node::{Fingerprint, Status};
@@ -130,9 +131,8 @@ impl World {
                 self.now += 1_000 * words.at(1).parse::<u64>().expect("seconds");
                 String::new()
             }
-            "why" | "remedies" | "ages" | "status" | "audit" | "phase" | "nodes" | "running" | "hurried" => {
-                self.answer(&words)
-            }
+            "why" | "remedies" | "ages" | "status" | "reasons" | "audit" | "phase" | "nodes" | "running"
+            | "hurried" => self.answer(&words),
             _ => {
                 let stamped = self.stamped(&words);
                 let applied = self.apply(&stamped);
@@ -194,7 +194,7 @@ impl World {
             "bootstrap" | "join" | "token" | "move" | "remove" | "caughtup" | "drift" | "accept" => {
                 self.command_of_cluster(words)
             }
-            "ready" | "notready" | "executed" | "failed" | "reverted" | "stuck" => {
+            "ready" | "notready" | "executed" | "failed" | "reverted" | "stuck" | "breach" => {
                 (Role::Agent, self.report(words, words.at(0), self.node(words.at(1)), words.version(2)))
             }
             "open" | "ack" | "close" | "expire" | "evict" => self.command_of_session(words),
@@ -296,6 +296,7 @@ impl World {
             "failed" => Command::ReportExecuteFailed { node, version, message: message() },
             "reverted" => Command::ReportReverted { node, version, fingerprint: self.schema(words, self.base()) },
             "stuck" => Command::ReportRevertFailed { node, version, message: message() },
+            "breach" => Command::ReportBreach { node, version, breach: make::breach() },
             other => panic!("no report is called {other}"),
         }
     }
@@ -411,6 +412,7 @@ impl World {
             "remedies" => self.gate(words, |holdout| &holdout.remedy),
             "ages" => self.ages(),
             "status" => self.status(words.at(1)),
+            "reasons" => self.reasons(words.at(1)),
             "phase" => {
                 let phase = self.state.phase_at(words.at(1), words.version(2));
                 phase.map_or_else(|| "none".to_owned(), |phase| phase.name().to_owned())
@@ -460,6 +462,16 @@ impl World {
             })
             .collect();
         format!("{}: {}", change.status(is_reverting).name(), steps.join(", "))
+    }
+
+    /// Why steps of a change were undone.
+    fn reasons(&self, name: &str) -> String {
+        let records = self.state.change_named(name).into_iter().flat_map(|change| &change.steps);
+        let reasons = records.filter_map(|record| match &record.status {
+            StepStatus::Reverted { reason, .. } => Some(format!("{}: {reason}", record.step.name)),
+            _ => None,
+        });
+        reasons.collect::<Vec<_>>().join("; ")
     }
 
     fn nodes(&self) -> String {

@@ -70,6 +70,12 @@ impl Server {
         Ok(Self { engine, options: options.into(), place, database })
     }
 
+    /// True when the server is reached at this machine's own loopback.
+    pub(super) fn is_local(&self) -> bool {
+        let host = self.options.ip_or_hostname();
+        host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
+
     /// The user that the agent is.
     pub(super) fn user(&self) -> &str {
         self.options.user().unwrap_or("the agent's user")

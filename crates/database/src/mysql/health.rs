@@ -3,15 +3,21 @@
 use super::Mysql;
 use super::connect::meaning;
 use crate::error::Error;
-use crate::health::Health;
+use crate::health::{Health, Volume};
 use lockstep_core::Engine;
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Row};
+use std::path::Path;
 use std::time::Instant;
 
 const SESSIONS: &str =
     "SELECT COALESCE(SUM(COMMAND <> 'Sleep'), 0), COALESCE(SUM(STATE LIKE 'Waiting for%lock%'), 0)
     FROM information_schema.PROCESSLIST WHERE DB = DATABASE() AND ID <> CONNECTION_ID()";
+
+/// Waits for rows show in no state of a session. Takes the PROCESS privilege to see those of others.
+const ROW_WAITS: &str = "SELECT COUNT(*) FROM information_schema.INNODB_TRX t
+    JOIN information_schema.PROCESSLIST p ON p.ID = t.trx_mysql_thread_id
+    WHERE t.trx_state = 'LOCK WAIT' AND p.DB = DATABASE() AND p.ID <> CONNECTION_ID()";
 
 const OLDEST: &str = "SELECT TIMESTAMPDIFF(MICROSECOND, MIN(t.trx_started), NOW(6)) DIV 1000
     FROM information_schema.INNODB_TRX t JOIN information_schema.PROCESSLIST p ON p.ID = t.trx_mysql_thread_id
@@ -34,14 +40,17 @@ async fn ask(database: &Mysql) -> Result<Health, Error> {
         .query_first(SESSIONS)
         .await
         .map_err(|error| meaning(&database.server.place, SESSIONS, &error))?;
+    let row_waits: Option<u32> = optional(connection.query_first(ROW_WAITS).await);
     let oldest: Option<Option<u64>> = optional(connection.query_first(OLDEST).await);
     let lag_ms = lag_ms(database.server.engine, &mut connection).await;
+    let volume = volume(database, &mut connection).await;
     *kept = Some(connection);
     Ok(Health {
+        volume,
         reachable: true,
         replication_lag_ms: lag_ms,
         sessions_running: sessions.map(|(running, _)| running),
-        sessions_waiting_on_locks: sessions.map(|(_, waiting)| waiting),
+        sessions_waiting_on_locks: sessions.map(|(_, waiting)| waiting + row_waits.unwrap_or(0)),
         oldest_transaction_ms: oldest.flatten(),
         ..Health::default()
     })
@@ -60,4 +69,13 @@ async fn lag_ms(engine: Engine, connection: &mut Conn) -> Option<u64> {
     let row: Row = optional(connection.query_first(sql).await)?;
     let seconds: Option<u64> = row.get_opt(column).and_then(Result::ok).flatten();
     seconds.map(|seconds| seconds.saturating_mul(1_000))
+}
+
+/// The data directory's, when the server is on this machine.
+async fn volume(database: &Mysql, connection: &mut Conn) -> Option<Volume> {
+    if !database.server.is_local() {
+        return None;
+    }
+    let directory: String = optional(connection.query_first("SELECT @@datadir").await)?;
+    Volume::of(Path::new(&directory))
 }

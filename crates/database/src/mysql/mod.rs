@@ -1,8 +1,8 @@
 //! MariaDB 10.5 and later, MySQL 8.0 and later. A server that dies in the middle of a definition finishes or undoes it from MariaDB
 //! 10.6 on; before, the table may be damaged.
 //!
-//! Three kinds of connections: one is kept for the claim (a named lock lives as long as its connection), one is kept for short
-//! reads, and each introspection, preflight and execution has its own. An execution has a second one that watches it.
+//! Four kinds of connections: one is kept for the claim (a named lock lives as long as its connection), one is kept for short
+//! reads, one belongs to the probe, and each introspection, preflight and execution has its own. An execution has a second one that watches it.
 //!
 //! Statements that define something commit by themselves here. How such a statement has its effect exactly once stands in
 //! [`one_by_one`]; everything else shares a transaction with its ledger row.
@@ -26,6 +26,7 @@ mod ledger;
 mod lookout;
 mod one_by_one;
 mod preflight;
+mod probe;
 mod sizes;
 mod sql;
 mod statement;
@@ -39,12 +40,14 @@ use crate::health::Health;
 use crate::job::{Job, Progress};
 use crate::ledger::{Ledger, Owner, Row};
 use crate::preflight::Limits;
+use crate::probe::Probe;
 use crate::sizes::Sizes;
 pub(crate) use connect::{Server, code, meaning};
 use lockstep_core::in_flight::{Measurement, Obstacle};
 use lockstep_core::{Engine, Schema, Step, Version};
 use mysql_async::Conn;
 pub(crate) use sql::{quote, quoted_length};
+use std::time::Duration;
 use tokio::sync::{Mutex, watch};
 
 /// The adapter for MariaDB and MySQL.
@@ -53,6 +56,8 @@ pub(crate) struct Mysql {
     claim: Mutex<Option<claim::Claim>>,
     /// For short reads. `None` while one is going on, after one that was dropped half-way, and after one that failed.
     reader: Mutex<Option<Conn>>,
+    /// For the probe. `None` after one that was not answered in time.
+    prober: Mutex<Option<Conn>>,
 }
 
 impl std::fmt::Debug for Mysql {
@@ -64,7 +69,7 @@ impl std::fmt::Debug for Mysql {
 impl Mysql {
     pub(crate) fn new(engine: Engine, dsn: &str) -> Result<Self, Error> {
         let server = Server::new(engine, dsn)?;
-        Ok(Self { server, claim: Mutex::new(None), reader: Mutex::new(None) })
+        Ok(Self { server, claim: Mutex::new(None), reader: Mutex::new(None), prober: Mutex::new(None) })
     }
 
     /// The kept connection, or another when it was lost.
@@ -133,6 +138,10 @@ impl Database for Mysql {
     ) -> Result<Measurement, Error> {
         claim::check(self).await?;
         execute::execute(&self.server, job, progress, control).await
+    }
+
+    async fn probe(&self, probe: &Probe) -> Result<Duration, Error> {
+        probe::run(self, probe).await
     }
 
     async fn health(&self) -> Health {

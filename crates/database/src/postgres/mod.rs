@@ -1,7 +1,7 @@
 //! PostgreSQL 13 and later.
 //!
-//! Three kinds of connections: one is kept for the claim (a session advisory lock lives as long as its connection), one is
-//! shared for short reads, and each introspection, preflight and execution has its own. Locks of applications' tables are
+//! Four kinds of connections: one is kept for the claim (a session advisory lock lives as long as its connection), one is
+//! shared for short reads, one belongs to the probe, and each introspection, preflight and execution has its own. Locks of applications' tables are
 //! waited for shortly and often, never long: everything queues behind a waiting `ALTER TABLE`.
 //!
 //! Deliberately absent: TLS (connect over loopback, a private network or a tunnel), connection poolers in transaction mode (they
@@ -19,6 +19,7 @@ mod lock_mode;
 mod lookout;
 mod one_by_one;
 mod preflight;
+mod probe;
 mod rights;
 mod sizes;
 mod transaction;
@@ -31,11 +32,13 @@ use crate::health::Health;
 use crate::job::{Job, Progress};
 use crate::ledger::{Ledger, Owner, Row};
 use crate::preflight::Limits;
+use crate::probe::Probe;
 use crate::sizes::Sizes;
 pub(crate) use connect::{Server, meaning};
 use lockstep_core::in_flight::{Measurement, Obstacle};
 use lockstep_core::{Engine, Schema, Step, Version};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{Mutex, watch};
 use tokio_postgres::Client;
 
@@ -45,6 +48,8 @@ pub(crate) struct Postgres {
     claim: Mutex<Option<claim::Claim>>,
     /// For statements that stand alone; replaced when it broke.
     reader: Mutex<Option<Arc<Client>>>,
+    /// For the probe. `None` after one that was not answered in time.
+    prober: Mutex<Option<Client>>,
 }
 
 impl std::fmt::Debug for Postgres {
@@ -55,7 +60,8 @@ impl std::fmt::Debug for Postgres {
 
 impl Postgres {
     pub(crate) fn new(dsn: &str) -> Result<Self, Error> {
-        Ok(Self { server: Server::new(dsn)?, claim: Mutex::new(None), reader: Mutex::new(None) })
+        let server = Server::new(dsn)?;
+        Ok(Self { server, claim: Mutex::new(None), reader: Mutex::new(None), prober: Mutex::new(None) })
     }
 
     async fn reader(&self) -> Result<Arc<Client>, Error> {
@@ -119,6 +125,10 @@ impl Database for Postgres {
     ) -> Result<Measurement, Error> {
         claim::check(self).await?;
         execute::execute(&self.server, job, progress, control).await
+    }
+
+    async fn probe(&self, probe: &Probe) -> Result<Duration, Error> {
+        probe::run(self, probe).await
     }
 
     async fn health(&self) -> Health {

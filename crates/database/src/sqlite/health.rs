@@ -2,7 +2,7 @@
 
 use super::Sqlite;
 use crate::error::Error;
-use crate::health::Health;
+use crate::health::{Health, Volume};
 use std::time::Instant;
 
 pub(super) async fn read(database: &Sqlite) -> Health {
@@ -12,6 +12,7 @@ pub(super) async fn read(database: &Sqlite) -> Health {
             reachable: true,
             latency_us: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
             size_bytes: Some(size_bytes),
+            volume: Volume::of(&database.file),
             ..Health::default()
         },
         Err(error) => Health { problem: Some(error.to_string()), ..Health::default() },

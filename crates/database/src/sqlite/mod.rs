@@ -13,6 +13,7 @@ mod introspect;
 mod ledger;
 mod normalise;
 mod preflight;
+mod probe;
 mod reader;
 mod session;
 mod sizes;
@@ -24,6 +25,7 @@ use crate::health::Health;
 use crate::job::{Job, Progress};
 use crate::ledger::{Ledger, Owner, Row};
 use crate::preflight::Limits;
+use crate::probe::Probe;
 use crate::sizes::Sizes;
 pub(crate) use connect::{file_of, open_plain};
 use lockstep_core::in_flight::{Measurement, Obstacle};
@@ -31,6 +33,7 @@ use lockstep_core::{Engine, Schema, Step, Version};
 use reader::Reader;
 use std::path::PathBuf;
 use std::sync::Mutex;
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// The SQLite adapter.
@@ -40,12 +43,14 @@ pub(crate) struct Sqlite {
     place: String,
     claim: Mutex<Option<claim::Claim>>,
     reader: Reader,
+    prober: Reader,
 }
 
 impl Sqlite {
     pub(crate) fn new(dsn: &str) -> Result<Self, Error> {
         let file = file_of(dsn)?;
-        Ok(Self { place: file.display().to_string(), file, claim: Mutex::new(None), reader: Reader::default() })
+        let (place, reader, prober) = (file.display().to_string(), Reader::default(), Reader::default());
+        Ok(Self { file, place, claim: Mutex::new(None), reader, prober })
     }
 
     /// Reads on a connection that is kept for it.
@@ -108,6 +113,10 @@ impl Database for Sqlite {
     ) -> Result<Measurement, Error> {
         claim::check(self)?;
         execute::execute(self, job, progress, control).await
+    }
+
+    async fn probe(&self, probe: &Probe) -> Result<Duration, Error> {
+        probe::run(self, probe).await
     }
 
     async fn health(&self) -> Health {

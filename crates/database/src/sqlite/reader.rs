@@ -7,6 +7,7 @@ use crate::error::Error;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
+use tokio_util::sync::CancellationToken;
 
 /// The connection, while nobody uses it.
 #[derive(Default)]
@@ -34,10 +35,20 @@ impl File {
 }
 
 impl Reader {
-    /// Reads in one snapshot. A connection whose read failed, or was given up, is not used again.
+    /// As [`Reader::read_or_cancel`], to the end.
     pub(super) async fn read<T: Send + 'static>(
         &self,
         database: &Sqlite,
+        work: impl FnOnce(&Here<'_>) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.read_or_cancel(database, &CancellationToken::new(), work).await
+    }
+
+    /// Reads in one snapshot. A connection whose read failed, or was given up, is not used again.
+    pub(super) async fn read_or_cancel<T: Send + 'static>(
+        &self,
+        database: &Sqlite,
+        cancel: &CancellationToken,
         work: impl FnOnce(&Here<'_>) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let file = File::at(&database.file);
@@ -46,7 +57,7 @@ impl Reader {
             Some(kept) => kept.session,
             None => database.session().await?,
         };
-        let result = session.read(work).await;
+        let result = session.read_or_cancel(cancel, work).await;
         if let (Ok(_), Some(file)) = (&result, file) {
             self.keep(Kept { session, file });
         }

@@ -5,10 +5,12 @@ use super::report::Told;
 use super::{Ended, Reconciler};
 use crate::duty::{Duty, duty};
 use crate::ledger_view::LedgerView;
+use crate::monitor::Doing;
 use crate::progress::{Activity, Progress};
 use crate::surroundings::look;
 use lockstep_core::Schema;
 use lockstep_core::in_flight::Measurement;
+use lockstep_core::limits::Stop;
 use lockstep_core::node::{Node, Role};
 use lockstep_core::{LogIndex, State, Version};
 use lockstep_database::{Database, Error};
@@ -21,7 +23,10 @@ pub(super) struct Running {
     pub(super) parts: Reconciler,
     pub(super) shutdown: CancellationToken,
     applied: watch::Receiver<LogIndex>,
-    is_busy: watch::Sender<bool>,
+    /// What is being executed, for the monitor.
+    pub(super) doing: watch::Sender<Option<Doing>>,
+    /// Why forward work waits.
+    pub(super) stops: watch::Receiver<Vec<Stop>>,
     is_claimed: bool,
     /// The ledger when it was last read.
     pub(super) ledger: Option<LedgerView>,
@@ -64,14 +69,20 @@ pub(super) enum Next {
 }
 
 impl Running {
-    pub(super) fn new(parts: Reconciler, shutdown: CancellationToken, is_busy: watch::Sender<bool>) -> Self {
+    pub(super) fn new(
+        parts: Reconciler,
+        shutdown: CancellationToken,
+        doing: watch::Sender<Option<Doing>>,
+        stops: watch::Receiver<Vec<Stop>>,
+    ) -> Self {
         Self {
             applied: parts.source.applied(),
             told: Told::new(&parts.settings),
             fitting_schema: parts.memory.recall(),
             parts,
             shutdown,
-            is_busy,
+            doing,
+            stops,
             is_claimed: false,
             ledger: None,
             held: None,
@@ -123,6 +134,18 @@ impl Running {
             if let Some(attempts) = &mut self.attempts {
                 attempts.begin_again(&self.parts.settings);
             }
+        }
+    }
+
+    /// Returns when the local state has moved, or the reasons to wait are others.
+    pub(super) async fn state_or_stops_moved(&mut self) {
+        let moved = tokio::select! {
+            moved = self.applied.changed() => moved,
+            moved = self.stops.changed() => moved,
+        };
+        if moved.is_err() {
+            // As above; and the monitor ends only together with the loop.
+            std::future::pending::<()>().await;
         }
     }
 
@@ -238,10 +261,9 @@ impl Running {
     }
 
     async fn perform(&mut self, duty: &Duty) -> Next {
-        self.is_busy.send_if_modified(|busy| {
-            let is_busy = !matches!(duty, Duty::Idle { .. });
-            std::mem::replace(busy, is_busy) != is_busy
-        });
+        if duty.work().is_none() {
+            self.doing.send_if_modified(|doing| doing.take().is_some());
+        }
         match duty {
             Duty::Preflight { version, base, step } => self.preflight(duty, *version, *base, step).await,
             Duty::Execute(work) | Duty::Revert(work) | Duty::CatchUp(work) => self.work(duty, work).await,

@@ -65,6 +65,10 @@ fn may_pass(error: &Error) -> bool {
 impl Running {
     pub(super) async fn work(&mut self, duty: &Duty, work: &Work) -> Next {
         self.show(activity(duty), Some(work.version));
+        self.tell_doing(work);
+        if !self.may_begin(duty, work).await {
+            return Next::AtOnce;
+        }
         self.count_attempt(work);
         match self.last_look(duty, work).await {
             Ok(None) => {}

@@ -8,7 +8,8 @@ use lockstep_core::{Command, Engine, LogIndex, NodeId, Schema, Stamped, State, S
 use lockstep_database::plain::{self, Value};
 use lockstep_database::{Database, Health, Ledger, Owner};
 use lockstep_executor::{
-    Activity, Ended, Progress, ProgressSink, Reconciler, ReportError, Reporter, Settings, StateSource,
+    Activity, Ended, Neighbours, Progress, ProgressSink, Reconciler, Replica, ReportError, Reporter, Settings,
+    StateSource,
 };
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -101,6 +102,8 @@ pub(crate) struct Shown {
     pub(crate) batches_executed: AtomicU64,
     pub(crate) newest: watch::Sender<Option<Progress>>,
     pub(crate) health: watch::Sender<Option<Health>>,
+    /// What replica nodes are said to tell.
+    pub(crate) replicas: Mutex<Vec<Replica>>,
 }
 
 impl ProgressSink for Shown {
@@ -113,6 +116,12 @@ impl ProgressSink for Shown {
 
     fn health(&self, health: &Health) {
         self.health.send_replace(Some(health.clone()));
+    }
+}
+
+impl Neighbours for Shown {
+    fn replicas(&self) -> Vec<Replica> {
+        self.replicas.lock().unwrap().clone()
     }
 }
 
@@ -198,6 +207,7 @@ impl Cluster {
             batches_executed: AtomicU64::new(0),
             newest: watch::channel(None).0,
             health: watch::channel(None).0,
+            replicas: Mutex::default(),
         });
         self.nodes.push(Node {
             id,
@@ -229,6 +239,7 @@ impl Cluster {
             database: Arc::new(database),
             source: log.clone(),
             reporter: log,
+            neighbours: node.shown.clone(),
             sink: node.shown.clone(),
             memory: Arc::clone(&node.memory) as Arc<dyn lockstep_executor::SchemaMemory>,
             settings,
@@ -259,6 +270,10 @@ impl Cluster {
 
     pub(crate) fn submit(&self, name: &str, steps: Vec<Step>) {
         self.log.change(|state| commands::submit(state, name, steps));
+    }
+
+    pub(crate) fn apply(&self, command: Command) {
+        self.log.change(|state| commands::apply(state, command)).unwrap();
     }
 
     pub(crate) fn cancel(&self, name: &str) {
@@ -374,6 +389,8 @@ fn quick() -> Settings {
         replication_interval: milliseconds(10),
         drift_interval: Duration::from_secs(3600),
         report_repeat_interval: milliseconds(500),
+        health_interval: milliseconds(10),
+        health_interval_idle: milliseconds(20),
         ..Settings::default()
     }
 }

@@ -25,6 +25,7 @@ pub(crate) fn apply(state: &mut State, command: Command) -> Result<Reply, Refusa
         | Command::ReportExecuteFailed { .. }
         | Command::ReportReverted { .. }
         | Command::ReportRevertFailed { .. }
+        | Command::ReportBreach { .. }
         | Command::Bootstrap { .. }
         | Command::JoinNode { .. } => ActorRole::Agent,
         _ => ActorRole::Operator,
@@ -63,8 +64,8 @@ pub(crate) fn candidate(name: &str, role: Role, fingerprint: Fingerprint) -> Can
     }
 }
 
-pub(crate) fn submit(state: &mut State, name: &str, steps: Vec<Step>) {
-    let spec = Spec {
+pub(crate) fn spec(name: &str, steps: Vec<Step>) -> Spec {
+    Spec {
         name: name.to_owned(),
         engine: Engine::Sqlite,
         description: String::new(),
@@ -72,8 +73,12 @@ pub(crate) fn submit(state: &mut State, name: &str, steps: Vec<Step>) {
         block_deadline_ms: Spec::BLOCK_DEADLINE_DEFAULT_MS,
         retention_ms: Some(0),
         source: None,
-    };
-    apply(state, Command::SubmitChange { spec }).unwrap();
+        limits: Default::default(),
+    }
+}
+
+pub(crate) fn submit(state: &mut State, name: &str, steps: Vec<Step>) {
+    apply(state, Command::SubmitChange { spec: spec(name, steps) }).unwrap();
 }
 
 pub(crate) fn cancel(state: &mut State, name: &str) {

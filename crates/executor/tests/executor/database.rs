@@ -2,9 +2,12 @@
 
 use lockstep_core::in_flight::{Measurement, Obstacle};
 use lockstep_core::{Engine, Schema, Step, Version};
-use lockstep_database::{Control, Database, Error, Health, Job, Ledger, Limits, Owner, Progress, Sizes, ledger};
-use std::sync::Arc;
+use lockstep_database::{
+    Control, Database, Error, Health, Job, Ledger, Limits, Owner, Probe, Progress, Sizes, ledger,
+};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// What can be seen and broken of a [`Watched`] database from outside.
@@ -12,6 +15,12 @@ use tokio::sync::watch;
 pub(crate) struct Wires {
     pub(crate) preflights: watch::Sender<u64>,
     pub(crate) executions: watch::Sender<u64>,
+    /// Looks at the health so far.
+    pub(crate) healths: watch::Sender<u64>,
+    /// What the health is said to be.
+    pub(crate) health: Mutex<Option<Health>>,
+    /// What a probe is said to take.
+    pub(crate) probe: Mutex<Duration>,
     /// The next execution takes effect, and its answer is lost.
     pub(crate) loses_next_answer: AtomicBool,
 }
@@ -19,7 +28,14 @@ pub(crate) struct Wires {
 impl Default for Wires {
     fn default() -> Self {
         let counter = || watch::channel(0).0;
-        Self { preflights: counter(), executions: counter(), loses_next_answer: AtomicBool::new(false) }
+        Self {
+            preflights: counter(),
+            executions: counter(),
+            healths: counter(),
+            health: Mutex::default(),
+            probe: Mutex::default(),
+            loses_next_answer: AtomicBool::new(false),
+        }
     }
 }
 
@@ -92,7 +108,16 @@ impl Database for Watched {
         Ok(measurement)
     }
 
+    async fn probe(&self, _: &Probe) -> Result<Duration, Error> {
+        Ok(*self.wires.probe.lock().unwrap())
+    }
+
     async fn health(&self) -> Health {
-        self.database.health().await
+        self.wires.healths.send_modify(|count| *count += 1);
+        let scripted = self.wires.health.lock().unwrap().clone();
+        match scripted {
+            Some(health) => health,
+            None => self.database.health().await,
+        }
     }
 }

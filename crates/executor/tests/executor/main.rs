@@ -7,4 +7,5 @@ mod database;
 mod duty;
 mod faults;
 mod life;
+mod load;
 mod mending;

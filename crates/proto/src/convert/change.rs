@@ -31,6 +31,7 @@ impl From<Spec> for v1::ChangeSpec {
             block_deadline_ms: Some(spec.block_deadline_ms),
             retention_ms: spec.retention_ms,
             source: spec.source.map(Into::into),
+            limits: (!spec.limits.is_empty()).then(|| spec.limits.into()),
         }
     }
 }
@@ -47,6 +48,7 @@ impl TryFrom<v1::ChangeSpec> for Spec {
             block_deadline_ms: spec.block_deadline_ms.unwrap_or(BLOCK_DEADLINE_MS_DEFAULT),
             retention_ms: spec.retention_ms,
             source: spec.source.map(Into::into),
+            limits: optional("limits", spec.limits)?.unwrap_or_default(),
         })
     }
 }
@@ -73,6 +75,7 @@ impl From<view::Change> for v1::Change {
             block_deadline_ms: change.block_deadline_ms,
             retention_ms: change.retention_ms,
             source: change.source.map(Into::into),
+            limits: (!change.limits.is_empty()).then(|| change.limits.into()),
             submitted_by: change.submitted_by,
             submitted_at_ms: change.submitted_at.0,
             steps: change.steps.into_iter().map(Into::into).collect(),
@@ -99,6 +102,7 @@ impl TryFrom<v1::Change> for view::Change {
             block_deadline_ms: message.block_deadline_ms,
             retention_ms: message.retention_ms,
             source: message.source.map(Into::into),
+            limits: optional("limits", message.limits)?.unwrap_or_default(),
             submitted_by: message.submitted_by,
             submitted_at: Timestamp(message.submitted_at_ms),
             steps: list("steps", message.steps)?,

@@ -110,10 +110,10 @@ impl From<view::Progress> for v1::Progress {
             rows_total: progress.rows_total,
             rows_per_second: progress.rows_per_second,
             remaining_ms: progress.remaining_ms,
-            throttled_by: progress.throttled_by,
             attempts: progress.attempts,
             blockers: progress.blockers.into_iter().map(Into::into).collect(),
             age_ms: progress.age_ms,
+            stop_reasons: progress.stop_reasons.into_iter().map(Into::into).collect(),
         }
     }
 }
@@ -131,10 +131,10 @@ impl TryFrom<v1::Progress> for view::Progress {
             rows_total: progress.rows_total,
             rows_per_second: progress.rows_per_second,
             remaining_ms: progress.remaining_ms,
-            throttled_by: progress.throttled_by,
             attempts: progress.attempts,
             blockers: progress.blockers.into_iter().map(Into::into).collect(),
             age_ms: progress.age_ms,
+            stop_reasons: list("stop_reasons", progress.stop_reasons)?,
         })
     }
 }

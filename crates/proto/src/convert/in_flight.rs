@@ -205,6 +205,9 @@ impl From<RevertReason> for v1::RevertReason {
                 fingerprint: fingerprint.0,
                 expected_fingerprint: expected.0,
             }),
+            RevertReason::Breached { node, breach } => {
+                ReasonKind::Breached(v1::BreachedReason { node_name: node, breach: Some(breach.into()) })
+            }
         };
         Self { kind: Some(kind) }
     }
@@ -222,6 +225,9 @@ impl TryFrom<v1::RevertReason> for RevertReason {
                 fingerprint: Fingerprint(reason.fingerprint),
                 expected: Fingerprint(reason.expected_fingerprint),
             },
+            ReasonKind::Breached(reason) => {
+                Self::Breached { node: reason.node_name, breach: required("breach", reason.breach)? }
+            }
         })
     }
 }

@@ -6,6 +6,7 @@ mod change;
 mod cluster;
 mod gate;
 mod in_flight;
+mod limits;
 mod session;
 mod step;
 mod version;

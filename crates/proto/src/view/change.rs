@@ -2,6 +2,7 @@
 
 use lockstep_core::change::{self, Status, StepStatus};
 use lockstep_core::in_flight::InFlight;
+use lockstep_core::limits::Stop;
 use lockstep_core::step::Phase;
 use lockstep_core::{ChangeId, LogIndex, NodeId, SessionId, Timestamp, holdout, version};
 use serde::Serialize;
@@ -67,14 +68,14 @@ pub struct Progress {
     pub rows_per_second: u64,
     /// Time still needed, estimated, in milliseconds.
     pub remaining_ms: Option<u64>,
-    /// Why it goes slower than it could; empty when nothing throttles it.
-    pub throttled_by: String,
     /// Attempts so far, this one included.
     pub attempts: u32,
     /// Who holds what it needs, and is waited for.
     pub blockers: Vec<Blocker>,
     /// Age of this report at the answering agent, in milliseconds.
     pub age_ms: u64,
+    /// Why its work waits; empty when nothing throttles it.
+    pub stop_reasons: Vec<Stop>,
 }
 
 /// How it is when an order changed nothing, because it is so already.

@@ -11,6 +11,7 @@ use crate::output::stderr_look;
 use crate::render;
 use crate::view::Plan;
 use lockstep_client::Client;
+use lockstep_core::limits::{self, Limits};
 use lockstep_core::{ChangeId, LogIndex};
 use serde::Serialize;
 use std::io::{BufRead, IsTerminal};
@@ -29,6 +30,12 @@ pub(crate) struct Arguments {
     /// cluster is configured (24h)
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     retention: Option<Duration>,
+    /// Let work wait while a reading is over this limit, e.g. replication_lag=10s or sessions_running=off
+    #[arg(long, value_name = "READING=LIMIT", value_parser = limits::read_setting)]
+    throttle: Vec<(limits::Kind, Option<u64>)>,
+    /// Undo the step in flight on every node when a reading is over this limit, e.g. probe_p99=200ms
+    #[arg(long, value_name = "READING=LIMIT", value_parser = limits::read_setting)]
+    threshold: Vec<(limits::Kind, Option<u64>)>,
     /// Do not follow; end as soon as the change is accepted. For one change
     #[arg(long)]
     detach: bool,
@@ -66,6 +73,7 @@ pub(crate) async fn run(arguments: &Arguments, context: &Context) -> Result<Exit
         let retention_ms = u64::try_from(retention.as_millis()).unwrap_or(u64::MAX);
         plans.iter_mut().for_each(|plan| plan.planned.change.retention_ms = Some(retention_ms));
     }
+    limit(&mut plans, arguments)?;
     plan::verdict(&plans)?;
     check_flags(arguments, context, plans.len())?;
     show(&plans, context);
@@ -82,6 +90,21 @@ async fn settle(arguments: &Arguments, context: &Context, known: &Known, is_last
         return Ok(Exit::Ok);
     }
     follow(&known.name, false, context).await
+}
+
+/// Limits of flags win over those of a plan file.
+fn limit(plans: &mut [Plan], arguments: &Arguments) -> Result<(), Failure> {
+    let flags = Limits {
+        throttle: arguments.throttle.iter().copied().collect(),
+        thresholds: arguments.threshold.iter().copied().collect(),
+    };
+    if let Some(problem) = flags.problem() {
+        return Err(Failure::usage(problem));
+    }
+    for plan in plans {
+        plan.planned.change.limits = flags.over(&plan.planned.change.limits);
+    }
+    Ok(())
 }
 
 /// Some flags mean one change only.

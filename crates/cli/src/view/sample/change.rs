@@ -37,6 +37,7 @@ pub(crate) fn change_view() -> Change {
             block_deadline_ms: spec.block_deadline_ms,
             retention_ms: spec.retention_ms.unwrap_or_default(),
             source: Some(Source::of("0042_users_email.sql", b"...")),
+            limits: spec.limits,
             submitted_by: "dana".to_owned(),
             submitted_at: ago(300),
             steps: spec.steps.into_iter().enumerate().map(record).collect(),

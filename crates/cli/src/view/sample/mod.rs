@@ -9,6 +9,7 @@ pub(crate) use plan::{explained_plan, plan};
 use super::{Answer, Observation, Status};
 use lockstep_core::change::Spec;
 use lockstep_core::holdout::{self, Holdout, Subject};
+use lockstep_core::limits::{self, Stop};
 use lockstep_core::node::{Addresses, Fingerprint, Node, Role};
 use lockstep_core::{ChangeId, Engine, LogIndex, NodeId, SessionId, Timestamp, Version, node};
 use lockstep_proto::view::{ClusterStatus, Gate, Health, Member, Progress, RaftRole, Warning};
@@ -99,10 +100,16 @@ pub(crate) fn progress() -> Progress {
         rows_total: Some(100_000),
         rows_per_second: 4_200,
         remaining_ms: Some(9_000),
-        throttled_by: "replication lag".to_owned(),
         attempts: 1,
         blockers: Vec::new(),
         age_ms: 300,
+        stop_reasons: vec![Stop {
+            reading: limits::Kind::ReplicationLag,
+            of: "standby walreceiver".to_owned(),
+            value: Some(12_300_000),
+            limit: 5_000_000,
+            note: String::new(),
+        }],
     }
 }
 

@@ -50,6 +50,7 @@ pub(crate) fn explained_plan() -> Plan {
         block_deadline_ms: Spec::BLOCK_DEADLINE_DEFAULT_MS,
         retention_ms: None,
         source: Some(Source::of("0043_users_team/up.sql", b"...")),
+        limits: Default::default(),
     };
     let planned = plan::Plan { change, notes, statements: statements(), left_out: left_out(), remarks: remarks() };
     let basis = Basis::Database { node: "shard-a".to_owned(), version: Version(7), is_complete: true };
