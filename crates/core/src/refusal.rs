@@ -21,6 +21,11 @@ pub enum Refusal {
     UnknownSession { session: SessionId },
     #[error("the name `{name}` is taken by another {what}; choose another one")]
     NameTaken { what: String, name: String },
+    #[error(
+        "{file} (SHA-256 {sha256}) is not what change `{name}` was made of: that was {known_file} (SHA-256 {known_sha256}), and no \
+         database would be told of the edit; put its old text back, and write what is still to be done into a new file"
+    )]
+    SourceDiffers { name: String, file: String, sha256: String, known_file: String, known_sha256: String },
     #[error("`{subject}` is for {found}, but this is a cluster of {expected} databases")]
     WrongEngine { subject: String, found: Engine, expected: Engine },
     #[error("change `{name}` is not valid: {problem}")]
@@ -83,9 +88,10 @@ impl Refusal {
     pub fn class(&self) -> Class {
         match self {
             Self::UnknownChange { .. } | Self::UnknownNode { .. } | Self::UnknownSession { .. } => Class::NotFound,
-            Self::AlreadyBootstrapped { .. } | Self::NameTaken { .. } | Self::RequestReused { .. } => {
-                Class::Conflict
-            }
+            Self::AlreadyBootstrapped { .. }
+            | Self::NameTaken { .. }
+            | Self::SourceDiffers { .. }
+            | Self::RequestReused { .. } => Class::Conflict,
             Self::WrongEngine { .. }
             | Self::InvalidChange { .. }
             | Self::InvalidSession { .. }

@@ -21,8 +21,8 @@ pub(super) fn submit(state: &mut State, context: &mut Context<'_>, spec: &Spec) 
     if let Some(problem) = spec.problem() {
         return Err(Refusal::InvalidChange { name: spec.name.clone(), problem });
     }
-    if state.change_named(&spec.name).is_some() {
-        return Err(Refusal::NameTaken { what: "change".to_owned(), name: spec.name.clone() });
+    if let Some(known) = state.change_named(&spec.name) {
+        return Err(name_taken(known, spec));
     }
     let id = ChangeId(context.index.0);
     let change = Change {
@@ -42,6 +42,20 @@ pub(super) fn submit(state: &mut State, context: &mut Context<'_>, spec: &Spec) 
     context.record(state, format!("submit change {}", spec.name), "", Vec::new());
     context.events.push(Event::ChangeSubmitted { change: id });
     Ok(Reply::Submitted { change: id })
+}
+
+/// A file that was edited after it was submitted is told from one that comes twice.
+fn name_taken(known: &Change, spec: &Spec) -> Refusal {
+    match (&known.source, &spec.source) {
+        (Some(there), Some(new)) if there.sha256 != new.sha256 => Refusal::SourceDiffers {
+            name: spec.name.clone(),
+            file: new.file.clone(),
+            sha256: new.sha256.clone(),
+            known_file: there.file.clone(),
+            known_sha256: there.sha256.clone(),
+        },
+        _ => Refusal::NameTaken { what: "change".to_owned(), name: spec.name.clone() },
+    }
 }
 
 /// `now` is why the step is to run before the old form has been kept for as long as the change says.

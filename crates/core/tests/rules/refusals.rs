@@ -15,6 +15,16 @@ fn all() -> Vec<(Class, Refusal)> {
         (Class::NotFound, Refusal::UnknownSession { session }),
         (Class::Conflict, Refusal::NameTaken { what: text("change"), name: text("users") }),
         (
+            Class::Conflict,
+            Refusal::SourceDiffers {
+                name: text("users"),
+                file: text("users.sql"),
+                sha256: text("ab"),
+                known_file: text("old/users.sql"),
+                known_sha256: text("cd"),
+            },
+        ),
+        (
             Class::Invalid,
             Refusal::WrongEngine { subject: text("users"), found: Engine::Postgres, expected: Engine::Sqlite },
         ),

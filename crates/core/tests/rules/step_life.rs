@@ -158,3 +158,19 @@ fn a_change_that_is_not_valid_is_refused() {
         "#,
     );
 }
+
+#[test]
+fn a_file_that_was_edited_after_it_was_submitted_is_a_conflict() {
+    let refused = "no: users.sql (SHA-256 3e23e8160039594a33894f6564e1b1348bbd7a0088d42c4acb73eeaed59c009d) is not what change \
+        `users` was made of: that was users.sql (SHA-256 ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb), and \
+        no database would be told of the edit; put its old text back, and write what is still to be done into a new file";
+    check(&format!(
+        r#"
+        cluster 1                           | shard-1 v0
+        submit users expand holding a       | ok; v1 -> preparing
+        submit users expand holding b       | {refused}
+        submit users expand holding a       | no: the name `users` is taken by another change; choose another one
+        submit users expand                 | no: the name `users` is taken by another change; choose another one
+        "#
+    ));
+}

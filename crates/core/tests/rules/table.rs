@@ -11,7 +11,9 @@ use lockstep_core::command::{Command, Reply, Role, Stamped};
 use lockstep_core::in_flight::{Preparation, Stage};
 use lockstep_core::node::{Fingerprint, Status};
 use lockstep_core::session::Compatibility;
-use lockstep_core::{Applied, Drift, Event, LogIndex, NodeId, RequestId, SessionId, State, Timestamp, Version};
+use lockstep_core::{
+    Applied, Drift, Event, LogIndex, NodeId, RequestId, SessionId, Source, State, Timestamp, Version,
+};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -498,12 +500,14 @@ impl World {
     }
 }
 
-/// `submit NAME STEP... [engine E] [deadline SECONDS] [retention SECONDS]`
+/// `submit NAME STEP... [engine E] [deadline SECONDS] [retention SECONDS] [holding TEXT]`; with a text it is made of a file.
 fn spec(words: &Words<'_>) -> lockstep_core::change::Spec {
     let is_step =
         |word: &&&str| !word.chars().all(char::is_numeric) && !["engine", "deadline", "retention"].contains(*word);
     let is_engine = |word: &str| word == "postgres" || word == "sqlite";
-    let steps = words.words[2..].iter().filter(is_step).filter(|word| !is_engine(word));
+    let text = words.after("holding");
+    let is_of_file = |word: &str| word == "holding" || Some(word) == text;
+    let steps = words.words[2..].iter().filter(is_step).filter(|word| !is_engine(word) && !is_of_file(word));
     let name = if words.at(1) == "unnamed" { "" } else { words.at(1) };
     let mut spec = make::spec(name, steps.map(|word| make::step(word)).collect());
     if let Some(engine) = words.after("engine") {
@@ -515,5 +519,6 @@ fn spec(words: &Words<'_>) -> lockstep_core::change::Spec {
     if let Some(seconds) = words.after("retention") {
         spec.retention_ms = Some(1_000 * seconds.parse::<u64>().expect("seconds"));
     }
+    spec.source = text.map(|text| Source::of(&format!("{name}.sql"), text.as_bytes()));
     spec
 }
