@@ -38,6 +38,8 @@ pub struct Draft {
     pub why: String,
     /// True: its statements are quick, run one by one, and may share a step with others that do.
     pub joins: bool,
+    /// True: what it takes away is what the same change made, so that nobody need be asked.
+    pub is_of_own: bool,
 }
 
 /// What a rule makes of one statement.
@@ -83,7 +85,7 @@ impl Draft {
             requires,
             needs_approval: is_contract,
         };
-        Self { step, impact: Impact::default(), why: String::new(), joins: false }
+        Self { step, impact: Impact::default(), why: String::new(), joins: false, is_of_own: false }
     }
 
     /// Says why.
@@ -113,6 +115,13 @@ impl Draft {
     #[must_use]
     pub fn only_if(mut self, name: &str, violations_query: String) -> Self {
         self.step.preconditions.push(Assertion { name: name.to_owned(), violations_query });
+        self
+    }
+
+    /// Says that it takes away only what the same change made.
+    #[must_use]
+    pub fn of_own(mut self) -> Self {
+        self.is_of_own = true;
         self
     }
 

@@ -191,11 +191,14 @@ fn draft<'a>(
     Ok(drafted)
 }
 
-/// A Contract waits for approval anyway.
+/// A Contract waits for approval anyway. What the change itself made is nobody's loss.
 fn ask_before_what_nothing_undoes(statement: &Statement, drafts: &mut Drafts) {
+    for draft in drafts.steps.iter_mut().filter(|draft| draft.is_of_own) {
+        draft.step.needs_approval = false;
+    }
     let has_no_way_back = |draft: &&mut Draft| draft.step.revert.is_none() && draft.step.phase != Phase::Contract;
     let accepted = statement.says(&Directive::Irreversible);
-    for draft in drafts.steps.iter_mut().filter(has_no_way_back) {
+    for draft in drafts.steps.iter_mut().filter(has_no_way_back).filter(|draft| !draft.is_of_own) {
         draft.step.needs_approval |= !accepted;
         drafts.hazards.push(format!("nothing undoes `{}`{}", draft.step.name, if accepted { "" } else { WAITS }));
     }

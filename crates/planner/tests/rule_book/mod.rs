@@ -32,9 +32,9 @@ fn page(target: Target, goldens: &[(String, String)]) -> String {
         target.engine, target.engine, target.version
     );
     for (stem, golden) in goldens {
-        let (_, change) = super::parts(stem, golden);
+        let (_, change) = crate::golden::parts(stem, golden);
         let _ = write!(text, "\n## {}\n\n```sql\n{}\n```\n\n", stem.replace('_', " "), change.trim());
-        match super::planned(target, stem, golden) {
+        match crate::golden::planned(target, stem, golden) {
             Ok(plan) => steps(&mut text, &plan),
             Err(error) => refusal(&mut text, &error),
         }

@@ -18,7 +18,9 @@ pub(super) fn plan(rule: &mut Rule<'_>, found: &Found, name: &str, if_exists: bo
     }
     let known = found.column(name)?.clone();
     refuse_dependents(rule, found, &known)?;
-    let steps = steps(rule, found, &known)?;
+    let mut steps = steps(rule, found, &known)?;
+    let is_own = rule.catalog.is_column_created_here(&found.name, &known.name);
+    steps.iter_mut().for_each(|draft| draft.is_of_own = is_own);
     known::drop_column(rule.table_mut(&found.name), name);
     let mut drafts = Drafts { as_written: Some(lock::impact(&found.name, EXCLUSIVE)), ..on(&found.name, steps) };
     drafts.hazards.extend(algorithm::versions_hazard(rule.target, &found.name));

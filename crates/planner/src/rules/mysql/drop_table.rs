@@ -79,6 +79,7 @@ fn at_once(name: &str) -> Draft {
     step(&format!("drop {name}"), Phase::Expand, vec![format!("DROP TABLE {}", q(name))], None)
         .holds(name, EXCLUSIVE)
         .why("The table is new: nobody uses it.")
+        .of_own()
 }
 
 fn steps(rule: &Rule<'_>, name: &str, targets: &[String]) -> Vec<Draft> {

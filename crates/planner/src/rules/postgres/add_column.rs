@@ -14,7 +14,7 @@ use lockstep_core::step::{Action, Phase};
 use sqlparser::ast::{ColumnDef, TableConstraint};
 
 pub(super) fn plan(rule: &mut Rule<'_>, found: &Found, written: &ColumnDef, if_not_exists: bool) -> Planned {
-    let new = column::read(rule.catalog, written)?;
+    let new = column::read(rule.target, rule.catalog, written)?;
     let shown = column::shown(&found.name, &new.name);
     if found.table.columns.iter().any(|known| known.name == new.name) {
         if if_not_exists {

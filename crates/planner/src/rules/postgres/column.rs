@@ -6,7 +6,7 @@ use super::table_name::{Name, as_printed};
 use super::{Found, q, types};
 use crate::catalog::Catalog;
 use crate::name;
-use crate::plan::Refusal;
+use crate::plan::{Refusal, Target};
 use lockstep_core::schema::{Column, Table};
 use sqlparser::ast::{ColumnDef, ColumnOption, Expr, GeneratedAs, GeneratedExpressionMode, TableConstraint};
 
@@ -78,8 +78,18 @@ impl New {
     }
 }
 
+/// The first release in which a computed column can be VIRTUAL, and is, unless it says STORED.
+const VIRTUAL_SINCE: u32 = 18;
+
+fn not_stored(column: &str) -> Refusal {
+    Refusal::new(
+        format!("`{column}` is computed when it is read, which PostgreSQL can from {VIRTUAL_SINCE} on"),
+        "write STORED behind the expression, or compute it in a view",
+    )
+}
+
 /// Reads a column.
-pub(super) fn read(catalog: &Catalog, written: &ColumnDef) -> Result<New, Refusal> {
+pub(super) fn read(target: Target, catalog: &Catalog, written: &ColumnDef) -> Result<New, Refusal> {
     let serial = types::serial(&written.data_type);
     let mut new = New {
         name: name::meant(&written.name),
@@ -128,8 +138,11 @@ pub(super) fn read(catalog: &Catalog, written: &ColumnDef) -> Result<New, Refusa
                 ..
             } => match generation_expr {
                 Some(expression) => {
-                    let is_virtual = *generation_expr_mode == Some(GeneratedExpressionMode::Virtual);
-                    new.generated = Some((expression.to_string(), !is_virtual));
+                    let is_stored = *generation_expr_mode == Some(GeneratedExpressionMode::Stored);
+                    if !is_stored && target.version < VIRTUAL_SINCE {
+                        return Err(not_stored(&new.name));
+                    }
+                    new.generated = Some((expression.to_string(), is_stored));
                 }
                 None => {
                     let options = sequence_options.iter().flatten().map(ToString::to_string);

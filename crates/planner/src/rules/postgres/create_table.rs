@@ -85,7 +85,7 @@ fn in_catalog(
     // Columns first: a constraint may name one that comes after it.
     let mut of_columns: Vec<(String, TableConstraint)> = Vec::new();
     for written in &create.columns {
-        let mut new = column::read(rule.catalog, written)?;
+        let mut new = column::read(rule.target, rule.catalog, written)?;
         of_columns.extend(std::mem::take(&mut new.constraints).into_iter().map(|made| (new.name.clone(), made)));
         column::put(rule.catalog, name, &mut table, &new)?;
     }

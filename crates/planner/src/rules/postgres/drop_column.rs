@@ -32,7 +32,9 @@ pub(super) fn plan(
         return Ok(at_once(found, &known));
     }
     refuse_dependents(rule, found, &known, behavior)?;
-    let steps = steps(rule, found, &known)?;
+    let mut steps = steps(rule, found, &known)?;
+    let is_own = rule.catalog.is_column_created_here(&found.name.key(), &name);
+    steps.iter_mut().for_each(|draft| draft.is_of_own = is_own);
     forget(rule, found, &name);
     let mut drafts =
         Drafts { as_written: Some(lock::impact(&found.name, ACCESS_EXCLUSIVE)), ..on(&found.name, steps) };

@@ -76,6 +76,7 @@ fn at_once(name: &Name) -> Draft {
     Draft::statements(&format!("drop {}", name.key()), Phase::Expand, forward, None)
         .holds(name, ACCESS_EXCLUSIVE)
         .why("The table is new: nobody uses it.")
+        .of_own()
 }
 
 fn steps(rule: &Rule<'_>, name: &Name, targets: &[Name]) -> Vec<Draft> {

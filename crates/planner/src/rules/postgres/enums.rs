@@ -33,7 +33,7 @@ pub(super) fn create(
     Ok(anywhere(vec![expand(&format!("type {key}"), vec![sql], revert, "Nobody uses a type that was not there.")]))
 }
 
-fn literal(text: &str) -> String {
+pub(super) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 

@@ -57,7 +57,7 @@ pub(super) fn dropping_known(
 pub(super) fn at_once(draft: &mut Draft) {
     draft.step.phase = Phase::Expand;
     draft.step.requires = lockstep_core::step::ClientRequirement::Nothing;
-    draft.step.needs_approval = false;
+    draft.is_of_own = true;
     "This change made it: nobody uses it yet.".clone_into(&mut draft.why);
 }
 

@@ -48,8 +48,8 @@ pub(super) fn drop_sequence(rule: &mut Rule<'_>, names: &[ObjectName], if_exists
             );
             continue;
         }
-        let drafts =
-            object::dropping(rule, &format!("sequence {key}"), format!("DROP SEQUENCE {}", name.sql()), None);
+        let (what, forward) = (format!("sequence {key}"), format!("DROP SEQUENCE {}", name.sql()));
+        let drafts = object::dropping_known(rule, ("sequence", &key), &what, forward, None);
         object::forget(rule, "sequence", &key);
         super::alter_table::append(&mut all, drafts);
     }

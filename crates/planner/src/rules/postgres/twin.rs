@@ -8,7 +8,7 @@ use super::lock::{ACCESS_EXCLUSIVE, Locks, ROW_EXCLUSIVE, SHARE_UPDATE_EXCLUSIVE
 use super::pointing::{self, Pointing};
 use super::sync::{self, Trigger};
 use super::table_name::{Name, as_printed};
-use super::{BATCH_ROWS_MAX, Found, Rule, column, index, not_null, q, rewrite};
+use super::{BATCH_ROWS_MAX, Found, Rule, column, index, not_null, q, rewrite, sequences};
 use crate::draft::Draft;
 use crate::name;
 use crate::plan::Refusal;
@@ -297,6 +297,9 @@ pub(super) fn proof(found: &Found, column: &str, other: &str, using: &str) -> Dr
 /// The steps that take the first column away: those that would make it, the other way round.
 pub(super) fn retire(rule: &Rule<'_>, twin: &Twin<'_>) -> Result<Vec<Draft>, Refusal> {
     let mut steps = introduce(rule, twin)?;
+    if let Some(first) = steps.first_mut() {
+        sequences::hand_over(rule, twin, first);
+    }
     steps.reverse();
     let shown = column::shown(&twin.found.name, &twin.new.name);
     Ok(steps.into_iter().map(|draft| mirrored(draft, &shown)).collect())

@@ -42,6 +42,7 @@ pub(super) fn plan(
             optional(statement, &found, &known)?
         };
         steps.push(tell(&format!("do without {}.{}", found.name, known.name), Phase::SwitchReads, why));
+        drop.is_of_own = catalog.is_column_created_here(&found.name, &known.name.to_lowercase());
         steps.push(drop);
         steps
     };
