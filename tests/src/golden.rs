@@ -3,14 +3,15 @@
 //! A golden has the schema and rows that are there before, a line `-- change`, and the change. Where directives give the change
 //! another meaning than its plain statements have, a line `-- plain` and the statements that mean the same follow. A line
 //! `-- differs: TEXT` says that a difference between the two schemas that contains TEXT is known; the comment lines after it say
-//! why. Lines `-- rows: TABLE NUMBER` say how many rows a table is believed to have.
+//! why. Lines `-- rows: TABLE NUMBER` say how many rows a table is believed to have. A line `-- since: VERSION` says that older servers
+//! cannot do what it is about: there it is not run.
 
 use crate::golden_locks;
+pub use crate::ground::Ground;
 use anyhow::{Context as _, Result, bail, ensure};
 use futures_util::StreamExt as _;
 use lockstep_core::step::Action;
 use lockstep_core::{Engine, Fence, Schema, Version};
-use lockstep_database::local_server::{LocalServer, Settings};
 use lockstep_database::plain::{self, Connection, Value};
 use lockstep_database::{Control, Database, Job, Kind, Limits, Owner, Patience, Progress};
 use lockstep_planner::catalog::Size;
@@ -29,68 +30,6 @@ const AT_ONCE_MAX: usize = 4;
 /// Rows of every table, each as its columns' values in the order of their names.
 pub(crate) type Rows = BTreeMap<String, BTreeSet<String>>;
 
-/// Where databases are made.
-#[derive(Debug)]
-pub struct Ground {
-    pub(crate) target: Target,
-    directory: tempfile::TempDir,
-    server: Option<LocalServer>,
-}
-
-impl Ground {
-    /// Starts what the engine needs.
-    ///
-    /// # Panics
-    ///
-    /// When a server is needed and not there; the text says what to install.
-    #[must_use]
-    pub fn start(target: Target) -> Self {
-        let directory =
-            tempfile::Builder::new().prefix("lockstep-goldens-").tempdir().expect("a directory can be made");
-        // A server does not run as root, and must be able to walk down to its data.
-        std::fs::set_permissions(directory.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))
-            .expect("the directory is ours");
-        let settings = Settings { fsync: false, ..Settings::default() };
-        let server = LocalServer::start(target.engine, &directory.path().join("server"), &settings)
-            .unwrap_or_else(|error| panic!("{error}"));
-        Self { target, directory, server }
-    }
-
-    fn dsn(&self, name: &str) -> String {
-        match &self.server {
-            Some(server) => server.dsn(name),
-            None => self.directory.path().join(format!("{name}.sqlite")).display().to_string(),
-        }
-    }
-
-    /// The target of the engine that runs here, in its own version.
-    ///
-    /// # Errors
-    ///
-    /// When the engine cannot be asked.
-    pub async fn newest(&self) -> Result<Target> {
-        let stand = self.stand("version").await?;
-        Ok(Target { version: stand.database.sizes().await?.engine_version, ..self.target })
-    }
-
-    /// An empty database, and an adapter for it.
-    pub(crate) async fn stand(&self, name: &str) -> Result<Stand> {
-        let (dsn, connection) = self.database(name).await?;
-        let (engine, version) = (self.target.engine, 0);
-        let database = lockstep_database::connect(engine, &dsn)?;
-        Ok(Stand { database, connection, dsn, engine, version })
-    }
-
-    /// An empty database.
-    pub(crate) async fn database(&self, name: &str) -> Result<(String, Connection)> {
-        if let Some(server) = &self.server {
-            server.create_database(name).await?;
-        }
-        let connection = plain::connect(self.target.engine, &self.dsn(name)).await?;
-        Ok((self.dsn(name), connection))
-    }
-}
-
 /// One golden, read.
 pub struct Golden {
     pub(crate) name: String,
@@ -98,6 +37,7 @@ pub struct Golden {
     pub(crate) change: String,
     pub(crate) plain: Option<String>,
     pub(crate) differs: Vec<String>,
+    since: u32,
     /// What the plan believes of the size of tables.
     pub(crate) sizes: BTreeMap<String, Size>,
 }
@@ -130,6 +70,7 @@ impl Golden {
             change: change.to_owned(),
             plain: None,
             differs: Vec::new(),
+            since: 0,
             sizes: BTreeMap::new(),
         }
     }
@@ -145,8 +86,11 @@ impl Golden {
         };
         let differs =
             text.lines().filter_map(|line| line.strip_prefix("-- differs: ")).map(str::to_owned).collect();
+        let since = text.lines().find_map(|line| line.strip_prefix("-- since: "));
+        let since = since.map_or(Ok(0), str::parse).with_context(|| format!("{name}: a version is a number"))?;
         Ok(Self {
             name,
+            since,
             before: before.to_owned(),
             change: change.to_owned(),
             plain,
@@ -179,6 +123,12 @@ impl Golden {
         let mut catalog = Catalog::of(stand.look().await?.0, self.sizes.clone());
         let plan = self.plan(ground.target, &mut catalog)?;
         Ok((stand, plan))
+    }
+
+    /// True when the server can do what it is about.
+    #[must_use]
+    pub fn is_for(&self, target: Target) -> bool {
+        self.since <= target.version
     }
 
     /// What it is called.
@@ -423,24 +373,27 @@ impl Stand {
     }
 }
 
-/// Runs all goldens of an engine; `LOCKSTEP_GOLDEN` picks those whose name contains it.
+/// Runs all goldens of an engine, planned for the version of the server that `start` starts; `LOCKSTEP_GOLDEN` picks those whose
+/// name contains it.
 ///
 /// # Panics
 ///
 /// When one does not hold; all that do not are named.
-pub async fn run_all(target: Target) {
-    each(target, async |golden: &Golden, ground: &Ground| golden.run(ground).await).await;
+pub async fn run_all(start: impl FnOnce() -> Ground + Send + 'static) {
+    each(start, async |golden: &Golden, ground: &Ground| golden.run(ground).await).await;
 }
 
 /// Does something with each golden of an engine, several at a time.
-pub(crate) async fn each<Run>(target: Target, run: Run)
+pub(crate) async fn each<Run>(start: impl FnOnce() -> Ground + Send + 'static, run: Run)
 where
     Run: AsyncFn(&Golden, &Ground) -> Result<()>,
 {
-    let ground = tokio::task::spawn_blocking(move || Ground::start(target)).await.expect("the server starts");
+    let ground = tokio::task::spawn_blocking(start).await.expect("the server starts");
+    let ground = ground.of_own_version().await.expect("the server says its version");
+    let target = ground.target;
     let wanted = std::env::var("LOCKSTEP_GOLDEN").unwrap_or_default();
     let mut goldens = Golden::all(target.engine).unwrap_or_else(|error| panic!("{error:#}"));
-    goldens.retain(|golden| golden.name().contains(&wanted));
+    goldens.retain(|golden| golden.name().contains(&wanted) && golden.is_for(target));
     let one = async |golden: Golden| {
         let ended = run(&golden, &ground).await;
         ended.err().map(|error| format!("{}: {error:#}", golden.name()))

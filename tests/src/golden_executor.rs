@@ -13,7 +13,7 @@ use std::sync::Arc;
 ///
 /// When one does not hold; all that do not are named.
 pub async fn run_all(target: Target) {
-    each(target, run).await;
+    each(move || Ground::start(target), run).await;
 }
 
 async fn run(golden: &Golden, ground: &Ground) -> Result<()> {

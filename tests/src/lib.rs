@@ -9,6 +9,7 @@ pub mod corpus;
 pub mod golden;
 pub mod golden_executor;
 pub mod golden_locks;
+mod ground;
 pub mod network;
 pub mod plan;
 pub mod release;

@@ -1,4 +1,7 @@
 //! Every golden of the planner that plans is run on the real engine. See `lockstep_tests::golden`.
+//!
+//! PostgreSQL: on the release that is on this machine (`cargo xtask compatibility` puts each one that Lockstep knows in its place),
+//! and on the oldest and the newest.
 
 use lockstep_core::step::Action;
 use lockstep_core::{Engine, Step};
@@ -8,17 +11,27 @@ use lockstep_tests::golden::{Golden, Ground, run_all};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn postgres() {
-    run_all(Target { engine: Engine::Postgres, version: 15 }).await;
+    run_all(|| Ground::start(Target { engine: Engine::Postgres, version: 15 })).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn oldest_postgres() {
+    run_all(|| Ground::start_postgres(13)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn newest_postgres() {
+    run_all(|| Ground::start_postgres(18)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sqlite() {
-    run_all(Target { engine: Engine::Sqlite, version: 3 }).await;
+    run_all(|| Ground::start(Target { engine: Engine::Sqlite, version: 3 })).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn mariadb() {
-    run_all(Target { engine: Engine::Mariadb, version: 1011 }).await;
+    run_all(|| Ground::start(Target { engine: Engine::Mariadb, version: 1011 })).await;
 }
 
 /// A statement that stands in no transaction of the ledger may have been done when an agent comes back, and is said once more.

@@ -7,6 +7,7 @@
 
 use crate::local_server::{Account, Launch, Running, free_port};
 pub use crate::local_server::{Error, Settings};
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 
 const SERVER: &str = "PostgreSQL";
@@ -30,11 +31,19 @@ impl LocalPostgres {
     ///
     /// See [`Error`]; none is retryable without a change of the machine.
     pub fn start(directory: &Path, settings: &Settings) -> Result<Self, Error> {
-        let programs = programs()?;
+        Self::start_with(&programs()?, directory, settings)
+    }
+
+    /// As [`Self::start`], with the programs of one release: the directory of its `initdb` and `postgres`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::start`].
+    pub fn start_with(programs: &Path, directory: &Path, settings: &Settings) -> Result<Self, Error> {
         let account = Account::of(SERVER, USER)?;
         account.make(directory)?;
-        initialise(&programs, &account, &directory.join("data"))?;
-        Self::run(programs, directory, free_port()?, settings)
+        initialise(programs, &account, &directory.join("data"))?;
+        Self::run(programs.to_owned(), directory, free_port()?, settings)
     }
 
     /// Makes a standby of this server in `directory`, which must be empty or not exist, and starts it: it streams what this
@@ -54,7 +63,7 @@ impl LocalPostgres {
         let account = Account::of(SERVER, USER)?;
         let running = launch(&programs, &account, directory, port, settings)?;
         let mut server = Self { programs, settings: settings.clone(), port, running };
-        server.wait_until_it_answers(&account)?;
+        server.wait_until_it_answers()?;
         Ok(server)
     }
 
@@ -74,12 +83,12 @@ impl LocalPostgres {
         self.running.stop();
         let directory = self.running.directory().to_owned();
         self.running = launch(&self.programs, &account, &directory, self.port, &self.settings)?;
-        self.wait_until_it_answers(&account)
+        self.wait_until_it_answers()
     }
 
-    fn wait_until_it_answers(&mut self, account: &Account) -> Result<(), Error> {
-        let (programs, port) = (&self.programs, self.port);
-        self.running.wait_until(|| answers(programs, account, port))
+    fn wait_until_it_answers(&mut self) -> Result<(), Error> {
+        let (data, port) = (self.running.directory().join("data"), self.port);
+        self.running.wait_until(|| answers(&data, port))
     }
 
     /// The port on 127.0.0.1.
@@ -111,10 +120,14 @@ impl LocalPostgres {
     }
 }
 
-fn answers(programs: &Path, account: &Account, port: u16) -> bool {
-    let mut ready = account.command(&programs.join("pg_isready"));
-    ready.args(["-q", "-h", "127.0.0.1", "-p", &port.to_string(), "-U", "postgres"]);
-    ready.status().is_ok_and(|status| status.success())
+/// The server itself says so, in the eighth line of the file with its process id: written anew before it listens.
+fn answers(data: &Path, port: u16) -> bool {
+    const STATE: usize = 7;
+    if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+        return false;
+    }
+    let file = std::fs::read_to_string(data.join("postmaster.pid")).unwrap_or_default();
+    file.lines().nth(STATE).is_some_and(|state| matches!(state.trim(), "ready" | "standby"))
 }
 
 fn programs() -> Result<PathBuf, Error> {
@@ -155,14 +168,7 @@ fn release_of(directory: &Path) -> u32 {
 
 fn initialise(programs: &Path, account: &Account, data: &Path) -> Result<(), Error> {
     let mut initdb = account.command(&programs.join("initdb"));
-    initdb.args([
-        "--auth=trust",
-        "--username=postgres",
-        "--encoding=UTF8",
-        "--no-sync",
-        "--no-instructions",
-        "-D",
-    ]);
+    initdb.args(["--auth=trust", "--username=postgres", "--encoding=UTF8", "--no-sync", "-D"]);
     initdb.arg(data);
     account.run(initdb, "initdb", data)
 }

@@ -1,15 +1,13 @@
-//! Names as nobody would give them go through every rule of PostgreSQL unharmed: what is planned is one statement each, and says
+//! Names as nobody would give them go through every rule unharmed: what is planned is one statement each, and says
 //! the names as they are. `lockstep-tests` executes a sample of the same changes.
 
 mod hostile_changes;
 
-use hostile_changes::{CHANGES, NAMES, before, change, names};
+use hostile_changes::{Changes, MARIADB, NAMES, POSTGRES, SQLITE, names};
 use lockstep_core::Engine;
 use lockstep_core::step::Action;
-use lockstep_planner::{Catalog, Plan, Target, plan, replay, script};
+use lockstep_planner::{Catalog, Plan, plan, replay, script};
 use proptest::prelude::*;
-
-const TARGET: Target = Target { engine: Engine::Postgres, version: 15 };
 
 /// What a name is made of.
 fn part() -> impl Strategy<Value = String> {
@@ -22,6 +20,8 @@ fn part() -> impl Strategy<Value = String> {
         "--",
         "/*",
         "*/",
+        "`",
+        "#",
         "$$",
         "$lockstep$",
         "\\",
@@ -51,30 +51,38 @@ fn part() -> impl Strategy<Value = String> {
     prop_oneof![6 => hostile.prop_map(str::to_owned), 1 => "[^\\x00\r\n]{1,3}"]
 }
 
-/// A name of up to 63 bytes.
-fn name() -> impl Strategy<Value = String> {
-    prop::collection::vec(part(), 1..30).prop_map(|parts| {
+/// A name of up to 63 bytes, as an engine can have it.
+fn name(engine: Engine) -> impl Strategy<Value = String> {
+    prop::collection::vec(part(), 1..30).prop_map(move |parts| {
         // Marks side by side are refused: the rules cannot carry them over.
         let mut name = parts.concat().replace('\\', "/");
         while name.contains("\"\"") {
             name = name.replace("\"\"", "\"");
         }
-        while name.len() > 63 {
+        if engine == Engine::Mariadb {
+            // Its names have no characters beyond the first plane and no blanks at the end.
+            name.retain(|letter| u32::from(letter) < 0x1_0000);
+        }
+        while name.len() > 62 {
             name.pop();
         }
+        name.truncate(name.trim_end().len());
         name
     })
 }
 
-fn all_names() -> impl Strategy<Value = Vec<String>> {
-    prop::collection::vec(name(), NAMES)
-        .prop_filter("names differ", |names| (0..names.len()).all(|at| !names[..at].contains(&names[at])))
+/// Names that differ for an engine, which may overlook case and accents.
+fn all_names(engine: Engine) -> impl Strategy<Value = Vec<String>> {
+    let numbered =
+        |names: Vec<String>| names.into_iter().enumerate().map(|(at, name)| format!("{name}{at}")).collect();
+    prop::collection::vec(name(engine), NAMES).prop_map(numbered)
 }
 
-fn planned(change_text: &str, names: &[String]) -> Result<Plan, String> {
+fn planned(changes: &Changes, change_text: &str, names: &[String]) -> Result<Plan, String> {
     let mut catalog = Catalog::of(Default::default(), Default::default());
-    replay(TARGET, "before.sql", &before(names), &mut catalog).map_err(|error| error.to_string())?;
-    plan(TARGET, "change.sql", "hostile", &change(change_text, names), &mut catalog)
+    replay(changes.target, "before.sql", &changes.before(names), &mut catalog)
+        .map_err(|error| error.to_string())?;
+    plan(changes.target, "change.sql", "hostile", &changes.change(change_text, names), &mut catalog)
         .map_err(|error| error.to_string())
 }
 
@@ -101,29 +109,51 @@ fn statements(plan: &Plan) -> Vec<String> {
     all
 }
 
+/// As a client of MariaDB sends it, which ends statements at semicolons unless it is told otherwise.
+fn as_client(sql: &str) -> String {
+    if sql.starts_with("BEGIN NOT ATOMIC ") { format!("DELIMITER |||\n{sql}|||\n") } else { sql.to_owned() }
+}
+
+fn check(changes: &Changes, names: &[String]) -> Result<(), TestCaseError> {
+    for change in changes.all {
+        let plan = planned(changes, change, names);
+        prop_assert!(plan.is_ok(), "{change}\n{names:?}\n{plan:?}");
+        for sql in statements(&plan.unwrap()) {
+            let read = script::parse(changes.target.engine, &as_client(&sql));
+            prop_assert!(read.is_ok(), "{change}\n{sql}\n{read:?}");
+            let read = read.unwrap().statements;
+            prop_assert!(read.len() == 1 && read[0].sql == sql, "{change}\n{sql}\n{read:?}");
+        }
+    }
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn every_planned_statement_is_one_statement(names in all_names()) {
-        for change in CHANGES {
-            let plan = planned(change, &names);
-            prop_assert!(plan.is_ok(), "{change}\n{names:?}\n{plan:?}");
-            for sql in statements(&plan.unwrap()) {
-                let read = script::parse(Engine::Postgres, &sql);
-                prop_assert!(read.is_ok(), "{change}\n{sql}\n{read:?}");
-                let read = read.unwrap().statements;
-                prop_assert!(read.len() == 1 && read[0].sql == sql, "{change}\n{sql}\n{read:?}");
-            }
-        }
+    fn every_statement_planned_for_postgres_is_one_statement(names in all_names(Engine::Postgres)) {
+        check(&POSTGRES, &names)?;
+    }
+
+    #[test]
+    fn every_statement_planned_for_mariadb_is_one_statement(names in all_names(Engine::Mariadb)) {
+        check(&MARIADB, &names)?;
+    }
+
+    #[test]
+    fn every_statement_planned_for_sqlite_is_one_statement(names in all_names(Engine::Sqlite)) {
+        check(&SQLITE, &names)?;
     }
 }
 
 /// With plain names every change plans, too: what the property says is of the names, and not of the changes.
 #[test]
 fn plain_names_plan() {
-    for change in CHANGES {
-        planned(change, &names(&["t", "u", "k", "a", "b", "c", "i", "n", "m", "v"]))
-            .unwrap_or_else(|error| panic!("{change}\n{error}"));
+    let names = names(&["t", "u", "k", "a", "b", "c", "i", "n", "m", "v"]);
+    for changes in [POSTGRES, MARIADB, SQLITE] {
+        for change in changes.all {
+            planned(&changes, change, &names).unwrap_or_else(|error| panic!("{change}\n{error}"));
+        }
     }
 }

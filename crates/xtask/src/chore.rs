@@ -1,6 +1,6 @@
 //! What each chore runs.
 
-use crate::servers;
+use crate::{compatibility, servers, squawk};
 use anyhow::{Context, Result, bail};
 use std::path::Path;
 use std::process::Command;
@@ -24,6 +24,8 @@ pub(crate) fn fix() -> Result<()> {
 
 pub(crate) fn test(rest: &[String]) -> Result<()> {
     servers::set_up()?;
+    compatibility::set_up()?;
+    squawk::set_up()?;
     // The cluster tests start agents as processes of their own: the program must be there before they run. All targets at once, so
     // that nothing is built twice with other features.
     cargo(&["build", "--workspace", "--all-targets"], &TEST_FEATURES)?;
@@ -42,7 +44,8 @@ fn cargo(arguments: &[&str], rest: &[&str]) -> Result<()> {
     run(&mut command("cargo", arguments, rest))
 }
 
-fn command(program: &str, arguments: &[&str], rest: &[&str]) -> Command {
+/// A command in the workspace's folder.
+pub(crate) fn command(program: &str, arguments: &[&str], rest: &[&str]) -> Command {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut command = Command::new(program);
     command.args(arguments).args(rest).current_dir(root);

@@ -1,7 +1,9 @@
-//! Developer chores: `cargo xtask verify|fix|test|bench`.
+//! Developer chores: `cargo xtask verify|fix|test|compatibility|bench`.
 
 mod chore;
+mod compatibility;
 mod servers;
+mod squawk;
 
 use clap::{Parser, Subcommand};
 
@@ -24,6 +26,11 @@ enum Chore {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         rest: Vec<String>,
     },
+    /// Fetches releases of PostgreSQL and runs on each what depends on the release
+    Compatibility {
+        /// Which, e.g. `13 18`; without, all that Lockstep knows
+        releases: Vec<u32>,
+    },
     /// Runs a benchmark and prints its figures
     Bench {
         /// Which
@@ -40,6 +47,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Verify => chore::verify(),
         Chore::Fix => chore::fix(),
         Chore::Test { rest } => chore::test(&rest),
+        Chore::Compatibility { releases } => compatibility::compatibility(&releases),
         Chore::Bench { name, rest } => chore::bench(&name, &rest),
     }
 }

@@ -194,7 +194,8 @@ pub async fn play_all(target: Target, seeds: std::ops::Range<u64>) {
         Err(_) => seeds,
     };
     let mut failures = Vec::new();
-    for golden in Golden::all(target.engine).unwrap_or_else(|error| panic!("{error:#}")) {
+    let goldens = Golden::all(target.engine).unwrap_or_else(|error| panic!("{error:#}"));
+    for golden in goldens.into_iter().filter(|golden| golden.is_for(target)) {
         if !golden.name().contains(&wanted) || ABOUT_ROWS.contains(&golden.name()) {
             continue;
         }
