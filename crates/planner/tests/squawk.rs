@@ -44,11 +44,12 @@ const EMPTY: &str = "the table is proven to be empty on every node before the st
 const NEW: &str = "the table is made by a step before it in the same change: nobody uses it";
 const OWN: &str = "what goes was made by a step before it in the same change";
 const STILL_THERE: &str = "the old name stays, as a view or a domain made in the same transaction";
+const PARTS: &str = "only the whole, which has no rows of its own: its parts are built beside writes";
 const NO_CLIENT: &str = "no statement of a client says this name";
 const MORE: &str = "more is accepted from there on; readers that rely on it are the author's to know";
 
 /// A rule, why what it finds is safe, and the goldens in which it finds it.
-const ALLOWED: [(&str, &str, &[&str]); 24] = [
+const ALLOWED: [(&str, &str, &[&str]); 32] = [
     (
         "ban-drop-constraint",
         OWN,
@@ -61,7 +62,11 @@ const ALLOWED: [(&str, &str, &[&str]); 24] = [
             "add_column_serial",
             "add_column_volatile",
             "add_primary_key",
+            "add_key_partitioned",
+            "alter_type_composite_key",
+            "alter_type_identity_key",
             "alter_type_of_numbered",
+            "alter_type_primary_key",
             "alter_type_same_name",
             "alter_type_swap",
             "alter_type_using_cast",
@@ -69,6 +74,9 @@ const ALLOWED: [(&str, &str, &[&str]); 24] = [
             "partition_attach",
             "rename_column",
             "rename_column_foreign_key",
+            "rename_column_of_key",
+            "rename_column_pointed_at",
+            "rename_column_serial",
             "set_not_null",
             "set_not_null_backfill",
             "update_new_column_not_null",
@@ -104,6 +112,22 @@ const ALLOWED: [(&str, &str, &[&str]); 24] = [
     ("constraint-missing-not-valid", NEW, &["create_table_as"]),
     ("adding-serial-primary-key-field", NEW, &["create_table_as"]),
     ("adding-foreign-key-constraint", NEW, &["create_table_as"]),
+    ("constraint-missing-not-valid", EMPTY, &["add_exclusion_empty"]),
+    ("constraint-missing-not-valid", PARTS, &["add_key_partitioned"]),
+    ("disallowed-unique-constraint", PARTS, &["add_key_partitioned"]),
+    ("adding-serial-primary-key-field", PARTS, &["add_key_partitioned"]),
+    ("require-concurrent-index-creation", PARTS, &["create_index_partitioned"]),
+    (
+        "require-concurrent-index-deletion",
+        "an index on a partitioned table cannot go any other way",
+        &["drop_index_partitioned"],
+    ),
+    (
+        "ban-alter-identity",
+        "a column that had no identity gets one: clients that write it still can",
+        &["identity_add"],
+    ),
+    ("renaming-object", NO_CLIENT, &["statistics_and_settings"]),
     (
         "require-concurrent-partition-detach",
         "PostgreSQL 13 has no other way, and the lock is held for a moment only",
