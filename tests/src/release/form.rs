@@ -1,16 +1,10 @@
 //! What a release knows of the schema.
 
-use lockstep_core::Schema;
+use super::kind::{Kind, quoted};
 use lockstep_core::schema::{Column, Constraint, ConstraintKind, Table};
+use lockstep_core::{Engine, Schema};
+use lockstep_database::plain::Value;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Values that a column takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    Integer,
-    Real,
-    Text,
-}
 
 /// A column as a release knows it.
 #[derive(Clone, Debug)]
@@ -19,14 +13,39 @@ pub(super) struct Known {
     pub(super) meaning: String,
     pub(super) name: String,
     pub(super) kind: Kind,
+    /// A type of one's own.
+    pub(super) own_type: Option<String>,
+    /// True: a cast may say it.
+    pub(super) says_type: bool,
+    /// False: NULL is not written, because one of the two forms has no place for it.
     pub(super) nullable: bool,
-    pub(super) has_default: bool,
+    /// True: a new row may leave it out.
+    pub(super) is_optional: bool,
     /// The table that it points at, and the column there.
     pub(super) parent: Option<(String, String)>,
     /// Rows of others point at its value.
     pub(super) is_referenced: bool,
-    /// Computed by the engine, or by a trigger of the application.
+    /// Computed by the engine, by a trigger of the application, or by the change.
     pub(super) is_computed: bool,
+    /// The engine takes no value for it.
+    pub(super) is_generated: bool,
+    /// Where the change gives the column other values: those of the old form, and of the new one.
+    pub(super) converted: Vec<(Value, Value)>,
+    pub(super) is_new: bool,
+}
+
+impl Known {
+    pub(super) fn is_converted(&self) -> bool {
+        !self.converted.is_empty()
+    }
+
+    /// A value, kept as the old form has it, as this form has it. `None`: nobody knows.
+    pub(super) fn shown(&self, value: &Value) -> Option<Value> {
+        if !self.is_new || !self.is_converted() {
+            return Some(value.clone());
+        }
+        self.converted.iter().find(|(old, _)| old == value).map(|(_, new)| new.clone())
+    }
 }
 
 /// A table as a release knows it.
@@ -37,94 +56,331 @@ pub(super) struct KnownTable {
     pub(super) columns: Vec<Known>,
     /// True: a key that was there once does not come again.
     pub(super) is_counted: bool,
+    /// True: the engine gives a key to a row that comes without one.
+    pub(super) gives_key: bool,
+    /// True: the engine knows of the key, and it is the same in both forms.
+    pub(super) has_key: bool,
     /// True: rows of others point at its rows.
     pub(super) is_parent: bool,
+    /// False: the change is only planned while there are no rows.
+    pub(super) is_written: bool,
+    /// False: it needs values of columns that this release does not know.
+    pub(super) takes_rows: bool,
+    /// False: rows come and go by the change itself, or are those of other tables, too.
+    pub(super) is_whole: bool,
 }
 
 /// All that a release knows, by the meaning of the table.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Form {
     pub(super) tables: BTreeMap<String, KnownTable>,
+    /// With what they are defined as.
+    pub(super) views: BTreeMap<String, String>,
 }
 
-impl Form {
-    /// The forms before and after a change. What was renamed means the same.
-    pub(super) fn both(before: &Schema, after: &Schema, change: &str) -> (Self, Self) {
-        let renamed_tables = renamed(&keys(&before.tables), &keys(&after.tables), change);
-        let old = Self::of(before, before, after, change, |table| table.to_owned(), |_, column| column.to_owned());
-        let meaning_of_table = |table: &str| {
-            renamed_tables.iter().find(|(_, to)| to == table).map_or(table.to_owned(), |(from, _)| from.clone())
-        };
-        let meaning_of_column = |table: &str, column: &str| {
-            let (Some(then), Some(now)) = (before.tables.get(&meaning_of_table(table)), after.tables.get(table))
-            else {
-                return column.to_owned();
-            };
-            let renamed = renamed(&columns(then), &columns(now), change);
-            let original = renamed.iter().find(|(_, to)| to == column).map_or(column, |(from, _)| from);
-            let (one, other) = (find(then, original), find(now, column));
-            // A column that takes other values is another column.
-            let is_same = one
-                .zip(other)
-                .is_none_or(|(one, other)| one.data_type == other.data_type && one.nullable == other.nullable);
-            if is_same { original.to_owned() } else { format!("{column}, changed") }
-        };
-        (old, Self::of(after, before, after, change, meaning_of_table, meaning_of_column))
+/// The schemas around a change.
+pub(super) struct Around<'a> {
+    pub(super) engine: Engine,
+    pub(super) before: &'a Schema,
+    pub(super) after: &'a Schema,
+    pub(super) change: &'a str,
+    /// Tables that must stay empty.
+    pub(super) empty: Vec<String>,
+}
+
+impl Around<'_> {
+    /// The forms before and after, and what is the same in both. What was renamed means the same.
+    pub(super) fn forms(&self) -> (Form, Form, Form) {
+        let (old, new) = (self.form(false), self.form(true));
+        let common = common(&old, &new);
+        (old, new, common)
     }
 
-    fn of(
-        schema: &Schema,
-        before: &Schema,
-        after: &Schema,
-        change: &str,
-        meaning_of_table: impl Fn(&str) -> String,
-        meaning_of_column: impl Fn(&str, &str) -> String,
-    ) -> Self {
-        let assigned = assigned(before, after, change);
-        // What a release deletes may have children that only the other knows.
-        let tables = before.tables.values().chain(after.tables.values());
-        let constraints = tables.flat_map(|table| table.constraints.values());
-        let parents: BTreeSet<(String, String)> = constraints.filter_map(parent).collect();
-        let mut form = Self::default();
+    fn form(&self, is_new: bool) -> Form {
+        let schema = if is_new { self.after } else { self.before };
+        let views = schema.objects.get("view").cloned();
+        let mut form = Form { tables: BTreeMap::new(), views: views.unwrap_or_default() };
         for (name, table) in &schema.tables {
-            let primary =
-                table.constraints.values().find(|constraint| constraint.kind == ConstraintKind::PrimaryKey);
-            let Some(primary) = primary else { continue };
-            let known = |column: &Column| {
-                let meaning = meaning_of_column(name, &column.name);
-                let is_computed = column.generated.is_some()
-                    || assigned.contains(&column.name.to_lowercase())
-                    || assigned.contains(&meaning.to_lowercase());
-                let is_referenced = parents.iter().any(|(parent, named)| {
-                    parent.eq_ignore_ascii_case(name) && named.eq_ignore_ascii_case(&column.name)
-                });
-                Known { is_computed, is_referenced, meaning, ..read_column(table, column) }
-            };
-            form.tables.insert(
-                meaning_of_table(name),
-                KnownTable {
-                    name: name.clone(),
-                    key: primary.columns.clone(),
-                    is_counted: table
-                        .columns
-                        .iter()
-                        .any(|column| column.options.contains(&"autoincrement".to_owned())),
-                    columns: table.columns.iter().map(known).collect(),
-                    is_parent: parents.iter().any(|(parent, _)| parent.eq_ignore_ascii_case(name)),
-                },
-            );
+            if let Some(known) = self.table(name, table, is_new) {
+                form.tables.insert(self.table_meaning(name, is_new), known);
+            }
         }
         form
     }
 
-    /// True when all of it is there.
-    pub(super) fn fits(&self, schema: &Schema) -> bool {
-        self.tables.values().all(|known| {
-            schema
-                .tables
-                .get(&known.name)
-                .is_some_and(|table| known.columns.iter().all(|column| find(table, &column.name).is_some()))
+    fn table(&self, name: &str, table: &Table, is_new: bool) -> Option<KnownTable> {
+        if table.options.contains_key("definition") || table.columns.is_empty() {
+            return None;
+        }
+        let other = self.counterpart(name, is_new);
+        let primary = key(table);
+        let names = primary.clone().unwrap_or_else(|| vec![table.columns[0].name.clone()]);
+        let bounds = self.bounds(name, table)?;
+        let columns = table.columns.iter().map(|column| {
+            let mut known = self.column(name, table, column, is_new);
+            if let Some((_, values)) = bounds.iter().find(|(bound, _)| bound.eq_ignore_ascii_case(&column.name)) {
+                known.kind = Kind::OneOf(values.clone());
+            }
+            known
+        });
+        let columns: Vec<Known> = columns.collect();
+        // A sequence that is set gives numbers again.
+        let is_set = self.change.to_lowercase().contains("setval");
+        let gives_key = names.len() == 1 && gives_key(self.engine, table, &names[0]) && !is_set;
+        Some(KnownTable {
+            name: name.to_owned(),
+            is_counted: table.columns.iter().any(|column| column.options.contains(&"autoincrement".to_owned())),
+            gives_key,
+            has_key: primary.is_some()
+                && other.is_none_or(|(_, other)| key(other).map(|key| key.len()) == Some(names.len())),
+            is_parent: self.parents().iter().any(|(parent, _)| parent.eq_ignore_ascii_case(name)),
+            is_written: !self.empty.iter().any(|empty| empty == name),
+            takes_rows: !self.holds_one_row(name),
+            is_whole: !self.is_shared(name, is_new),
+            key: names,
+            columns,
         })
+    }
+
+    fn column(&self, table_name: &str, table: &Table, column: &Column, is_new: bool) -> Known {
+        let schema = if is_new { self.after } else { self.before };
+        let kind = Kind::of(self.engine, schema, column);
+        let other = self.other_column(table_name, &column.name, is_new);
+        let other_kind =
+            other.map(|(_, other)| Kind::of(self.engine, if is_new { self.before } else { self.after }, other));
+        let is_strict = self.engine == Engine::Sqlite;
+        // A column that takes other values is another column.
+        let is_same = other.is_none_or(|(_, other)| {
+            !is_strict || (other.data_type == column.data_type && other.nullable == column.nullable)
+        });
+        let original =
+            other.map_or(column.name.as_str(), |(_, other)| if is_new { &other.name } else { &column.name });
+        let meaning = if is_same || !is_new { original.to_owned() } else { format!("{}, changed", column.name) };
+        let assigned = self.assigned();
+        let is_generated =
+            column.generated.is_some() || column.options.iter().any(|option| option == "identity always");
+        let moves_by_itself = column.options.iter().any(|option| option.starts_with("on update"));
+        let is_assigned = |name: &str| assigned.contains(&name.to_lowercase());
+        let is_referenced = self.parents().iter().any(|(parent, named)| {
+            parent.eq_ignore_ascii_case(table_name) && named.eq_ignore_ascii_case(&column.name)
+        });
+        let other_nullable = other.is_none_or(|(_, other)| other.nullable);
+        let is_filled = is_assigned(&column.name) || is_assigned(&meaning);
+        Known {
+            own_type: (self.engine == Engine::Postgres
+                && schema.objects.get("type").is_some_and(|types| types.contains_key(&column.data_type)))
+            .then(|| column.data_type.clone()),
+            nullable: column.nullable && (other_nullable || is_filled) && !is_made_anew(column),
+            is_optional: (column.nullable && other_nullable) || has_value(column),
+            parent: parent(table, &column.name)
+                .or_else(|| other.and_then(|(table, other)| self.translated(parent(table, &other.name)?, is_new))),
+            is_computed: is_generated || is_filled || moves_by_itself,
+            kind: narrowed(kind, other_kind.as_ref()),
+            name: column.name.clone(),
+            converted: Vec::new(),
+            meaning,
+            is_referenced,
+            is_generated,
+            says_type: true,
+            is_new,
+        }
+    }
+
+    /// The names of a parent as this form has them.
+    fn translated(&self, (table, column): (String, String), is_new: bool) -> Option<(String, String)> {
+        let schema = if is_new { self.after } else { self.before };
+        let meaning = self.table_meaning(&table, !is_new);
+        let name = schema.tables.keys().find(|name| self.table_meaning(name, is_new) == meaning)?;
+        Some((name.clone(), column))
+    }
+
+    fn renamed_tables(&self) -> Vec<(String, String)> {
+        let names = |schema: &Schema| schema.tables.keys().cloned().collect::<Vec<_>>();
+        self.renamed(&names(self.before), &names(self.after))
+    }
+
+    fn table_meaning(&self, name: &str, is_new: bool) -> String {
+        if !is_new {
+            return name.to_owned();
+        }
+        let renamed = self.renamed_tables();
+        renamed.iter().find(|(_, to)| to == name).map_or(name.to_owned(), |(from, _)| from.clone())
+    }
+
+    /// The same table in the other form.
+    fn counterpart(&self, name: &str, is_new: bool) -> Option<(&String, &Table)> {
+        let (there, meaning) = (if is_new { self.before } else { self.after }, self.table_meaning(name, is_new));
+        there.tables.iter().find(|(other, _)| self.table_meaning(other, !is_new) == meaning)
+    }
+
+    fn other_column(&self, table: &str, column: &str, is_new: bool) -> Option<(&Table, &Column)> {
+        let here = &(if is_new { self.after } else { self.before }).tables[table];
+        let (_, there) = self.counterpart(table, is_new)?;
+        let (then, now) = if is_new { (there, here) } else { (here, there) };
+        let renamed = self.renamed(&columns(then), &columns(now));
+        let mut pairs = renamed.iter();
+        let name = if is_new {
+            pairs.find(|(_, to)| to == column).map_or(column, |(from, _)| from)
+        } else {
+            pairs.find(|(from, _)| from == column).map_or(column, |(_, to)| to)
+        };
+        Some((there, find(there, name)?))
+    }
+
+    /// What went, and what came in its place, if the change says so.
+    fn renamed(&self, before: &[String], after: &[String]) -> Vec<(String, String)> {
+        let gone = before.iter().filter(|name| !after.contains(name));
+        let come: Vec<&String> = after.iter().filter(|name| !before.contains(name)).collect();
+        let text = self.change.to_lowercase();
+        let says = |from: &str, to: &str| {
+            let (from, to) = (from.to_lowercase(), to.to_lowercase());
+            let Some((schema, bare_to)) = to.rsplit_once('.').or(Some(("", to.as_str()))) else { return false };
+            let bare_from = from.rsplit_once('.').map_or(from.as_str(), |(_, name)| name);
+            let quote = if self.engine == Engine::Postgres || self.engine == Engine::Sqlite { '"' } else { '`' };
+            let spelled = |name: &str| {
+                let inner = name.trim_matches(quote);
+                let doubled = inner.replace(quote, &format!("{quote}{quote}"));
+                [name.to_owned(), format!("{quote}{inner}{quote}"), format!("{quote}{doubled}{quote}")]
+            };
+            spelled(bare_from).iter().any(|from| {
+                text.contains(&format!("{from} set schema {schema}"))
+                    || spelled(bare_to).iter().any(|to| {
+                        ["to", "rename to", "rename as"]
+                            .iter()
+                            .any(|verb| text.contains(&format!("{from} {verb} {to}")))
+                            || text.contains(&format!("change {from} {to}"))
+                            || text.contains(&format!("change column {from} {to}"))
+                    })
+            }) || (text.contains(&format!("as {bare_to} using")) && text.contains(bare_from))
+        };
+        let pair = |gone: &String| {
+            let to = come.iter().find(|come| says(gone, come))?;
+            Some((gone.clone(), (*to).clone()))
+        };
+        gone.filter_map(pair).collect()
+    }
+
+    /// Tables and columns that others point at, in either form. What a release deletes may have children that only the other knows.
+    fn parents(&self) -> BTreeSet<(String, String)> {
+        let tables = self.before.tables.values().chain(self.after.tables.values());
+        tables.flat_map(|table| table.constraints.values()).filter_map(points_at).collect()
+    }
+
+    /// Columns that triggers, functions or the change itself assign: their values are not the releases' doing.
+    fn assigned(&self) -> BTreeSet<String> {
+        let mut texts = vec![self.change.to_lowercase()];
+        for schema in [self.before, self.after] {
+            texts.extend(
+                schema.tables.values().flat_map(|table| table.triggers.values()).map(|text| text.to_lowercase()),
+            );
+            let functions = schema.objects.get("function").into_iter().flat_map(BTreeMap::values);
+            texts.extend(functions.map(|text| text.to_lowercase()));
+        }
+        let mut names = BTreeSet::new();
+        for text in texts {
+            for lead in ["set ", "set new.", "set new . ", "backfill ", "new."] {
+                for (position, _) in text.match_indices(lead) {
+                    let rest = text[position + lead.len()..].trim_start();
+                    let name = rest.split([' ', '=', ':', ';', ',', ')']).next().unwrap_or_default();
+                    let is_assigned = rest[name.len()..].trim_start().trim_start_matches(':').starts_with('=');
+                    if is_assigned {
+                        names.insert(name.trim_matches(['"', '`']).to_owned());
+                    }
+                }
+            }
+            // What follows in the same list.
+            for (position, _) in text.match_indices(", ") {
+                let rest = &text[position + 2..];
+                let name = rest.split([' ', '=', ';', ',', ')']).next().unwrap_or_default();
+                if text[..position].contains("update ") && rest[name.len()..].starts_with(" = ") {
+                    names.insert(name.trim_matches(['"', '`']).to_owned());
+                }
+            }
+        }
+        names
+    }
+
+    /// Rows of the table are not only what releases make of them.
+    fn is_shared(&self, name: &str, is_new: bool) -> bool {
+        let text = self.change.to_lowercase();
+        let bare = name.rsplit_once('.').map_or(name, |(_, bare)| bare).to_lowercase();
+        let is_family = |schema: &Schema| {
+            schema.tables.iter().any(|(child, table)| {
+                table
+                    .options
+                    .get("inherits")
+                    .is_some_and(|parents| child == name || parents.split(", ").any(|one| one == name))
+            })
+        };
+        let names =
+            [bare.clone(), self.table_meaning(name, is_new).rsplit('.').next().unwrap_or_default().to_lowercase()];
+        let says = |verb: &str| {
+            names.iter().any(|name| {
+                [name.clone(), format!("`{name}`"), format!("\"{name}\"")]
+                    .iter()
+                    .any(|name| text.contains(&format!("{verb} {name}")))
+            })
+        };
+        says("insert into") || says("delete from") || is_family(self.before) || is_family(self.after)
+    }
+
+    /// A unique index over none of its columns.
+    fn holds_one_row(&self, name: &str) -> bool {
+        let tables = [self.before, self.after].into_iter().filter_map(|schema| schema.tables.get(name));
+        tables.flat_map(|table| table.indexes.values().map(move |index| (table, index))).any(|(table, index)| {
+            let keys = index.definition.split_once('(').map_or("", |(_, keys)| keys);
+            index.unique && !table.columns.iter().any(|column| keys.contains(&column.name))
+        })
+    }
+
+    /// What a partitioned table or a partition takes, by column; `None`: nothing that both forms have a place for.
+    fn bounds(&self, name: &str, table: &Table) -> Option<Vec<(String, Vec<String>)>> {
+        if let Some(by) = table.options.get("partition by") {
+            let column = by.split(['(', ')']).nth(1)?.trim().trim_matches(['"', '`']).to_owned();
+            if self.engine != Engine::Postgres {
+                let below = by.split("LESS THAN").nth(1)?.split(['(', ')']).nth(1)?.trim().parse::<i64>().ok()?;
+                return Some(vec![(column, vec![(below - 1).to_string()])]);
+            }
+            let child = |schema: &Schema, part: &str| {
+                schema
+                    .tables
+                    .get(part)
+                    .is_some_and(|part| part.options.get("inherits").is_some_and(|parent| parent == name))
+            };
+            let part =
+                self.before.tables.keys().find(|part| child(self.before, part) && child(self.after, part))?;
+            let values = quoted(&self.before.tables[part].options["partition for"]);
+            return Some(vec![(column, vec![values.first()?.clone()])]);
+        }
+        let part = [self.before, self.after].into_iter().filter_map(|schema| schema.tables.get(name));
+        let inside = part
+            .filter_map(|part| Some((part.options.get("inherits")?, part.options.get("partition for")?)))
+            .next();
+        let Some((parent, bound)) = inside else { return Some(Vec::new()) };
+        let parent = self.before.tables.get(parent).or_else(|| self.after.tables.get(parent))?;
+        let by = parent.options.get("partition by")?;
+        let column = by.split(['(', ')']).nth(1)?.trim().trim_matches('"').to_owned();
+        Some(vec![(column, vec![quoted(bound).first()?.clone()])])
+    }
+}
+
+impl Form {
+    /// True when all of it is there.
+    pub(super) fn fits(&self, engine: Engine, schema: &Schema) -> bool {
+        let has = |known: &KnownTable| {
+            let Some(table) = schema.tables.get(&known.name) else {
+                // Behind a view of its name.
+                return schema.objects.get("view").is_some_and(|views| views.contains_key(&known.name));
+            };
+            known.columns.iter().all(|column| {
+                let is_like =
+                    |there| !column.is_converted() || Kind::of(engine, schema, there).is_like(&column.kind);
+                find(table, &column.name).is_some_and(is_like)
+            })
+        };
+        let views = schema.objects.get("view");
+        let sees = |(name, definition)| views.and_then(|views| views.get(name)) == Some(definition);
+        self.tables.values().all(has) && self.views.iter().all(sees)
     }
 
     pub(super) fn knows(&self, table: &str, meaning: &str) -> bool {
@@ -132,39 +388,101 @@ impl Form {
     }
 }
 
-fn read_column(table: &Table, column: &Column) -> Known {
-    let is = |parts: &[&str]| parts.iter().any(|part| column.data_type.contains(part));
-    let kind = if is(&["int"]) {
-        Kind::Integer
-    } else if is(&["real", "floa", "doub", "dec", "num"]) {
-        Kind::Real
-    } else {
-        Kind::Text
-    };
-    let own = |constraint: &&Constraint| {
-        constraint.kind == ConstraintKind::ForeignKey && constraint.columns.contains(&column.name)
-    };
-    Known {
-        meaning: column.name.clone(),
-        name: column.name.clone(),
-        kind,
-        nullable: column.nullable,
-        has_default: column.default.is_some(),
-        parent: table.constraints.values().find(own).and_then(parent),
-        is_referenced: false,
-        is_computed: false,
+/// What both know under the same name and in the same way: who uses nothing else works all the time.
+fn common(old: &Form, new: &Form) -> Form {
+    let mut form = Form::default();
+    for (meaning, table) in &old.tables {
+        let Some(other) = new.tables.get(meaning).filter(|other| other.name == table.name) else { continue };
+        let twin = |column: &Known| other.columns.iter().find(|twin| twin.meaning == column.meaning);
+        let is_same = |column: &Known| {
+            twin(column).is_some_and(|twin| twin.name == column.name && twin.kind.is_like(&column.kind))
+        };
+        let mut known = table.clone();
+        known.columns.retain(is_same);
+        for column in &mut known.columns {
+            if let Some(twin) = twin(column) {
+                column.nullable &= twin.nullable;
+                column.is_optional &= twin.is_optional;
+                column.is_computed |= twin.is_computed;
+                column.is_generated |= twin.is_generated;
+                // What is meant by the name of a type may change on the way.
+                column.says_type = false;
+            }
+        }
+        let is_known = |column: &Known| known.columns.iter().any(|other| other.name == column.name);
+        let is_needed = |column: &&Known| !column.is_optional && !column.is_generated;
+        known.takes_rows &=
+            [table, other].iter().all(|table| table.columns.iter().filter(is_needed).all(is_known));
+        known.gives_key &= other.gives_key;
+        if table.key == other.key
+            && known.key.iter().all(|key| known.columns.iter().any(|column| column.name == *key))
+        {
+            form.tables.insert(meaning.clone(), known);
+        }
+    }
+    form.views = old.views.clone();
+    form.views.retain(|name, definition| new.views.get(name) == Some(definition));
+    form
+}
+
+/// Values that both forms have a place for.
+fn narrowed(kind: Kind, other: Option<&Kind>) -> Kind {
+    match (kind, other) {
+        (Kind::OneOf(mut values), Some(Kind::OneOf(others))) => {
+            if others.iter().all(|other| values.contains(other)) {
+                values.retain(|value| others.contains(value));
+            }
+            Kind::OneOf(values)
+        }
+        (kind, _) => kind,
     }
 }
 
-/// The parent of a foreign key, and its column there.
-fn parent(constraint: &Constraint) -> Option<(String, String)> {
-    let rest = constraint.definition.strip_prefix("references ")?;
-    let (table, rest) = rest.split_once(" (")?;
-    Some((table.to_owned(), rest.split(')').next()?.to_owned()))
+/// Its default is another one for each row.
+fn is_made_anew(column: &Column) -> bool {
+    column.default.as_ref().is_some_and(|default| default.contains('('))
 }
 
-fn keys(tables: &BTreeMap<String, Table>) -> Vec<String> {
-    tables.keys().cloned().collect()
+/// A new row may leave the column out.
+fn has_value(column: &Column) -> bool {
+    let given = ["auto_increment", "identity", "autoincrement"];
+    column.default.is_some()
+        || column.generated.is_some()
+        || column.options.iter().any(|option| given.iter().any(|word| option.starts_with(word)))
+}
+
+fn gives_key(engine: Engine, table: &Table, name: &str) -> bool {
+    let Some(column) = find(table, name) else { return false };
+    let is_number = column.data_type.to_lowercase().contains("int");
+    is_number && (engine == Engine::Sqlite || has_value(column))
+}
+
+fn key(table: &Table) -> Option<Vec<String>> {
+    let is = |kind: ConstraintKind| table.constraints.values().find(move |constraint| constraint.kind == kind);
+    let filled = |constraint: &&Constraint| {
+        constraint.columns.iter().all(|name| find(table, name).is_some_and(|column| !column.nullable))
+    };
+    let found = is(ConstraintKind::PrimaryKey).or_else(|| is(ConstraintKind::Unique).filter(filled));
+    found.map(|constraint| constraint.columns.clone())
+}
+
+/// What a column of the table points at.
+fn parent(table: &Table, column: &str) -> Option<(String, String)> {
+    let own = |constraint: &&Constraint| {
+        constraint.kind == ConstraintKind::ForeignKey && constraint.columns.iter().any(|own| own == column)
+    };
+    table.constraints.values().find(own).and_then(points_at)
+}
+
+/// The parent of a foreign key, and its column there, as the schema spells them.
+fn points_at(constraint: &Constraint) -> Option<(String, String)> {
+    if constraint.kind != ConstraintKind::ForeignKey {
+        return None;
+    }
+    let start = constraint.definition.to_lowercase().find("references ")?;
+    let (table, rest) = constraint.definition[start + "references ".len()..].split_once('(')?;
+    let bare = |name: &str| name.trim().trim_matches('`').to_owned();
+    Some((bare(table), bare(rest.split(')').next()?.trim().trim_matches('"'))))
 }
 
 fn columns(table: &Table) -> Vec<String> {
@@ -173,32 +491,4 @@ fn columns(table: &Table) -> Vec<String> {
 
 fn find<'a>(table: &'a Table, column: &str) -> Option<&'a Column> {
     table.columns.iter().find(|other| other.name.eq_ignore_ascii_case(column))
-}
-
-/// What went, and what came in its place, if the change says so.
-fn renamed(before: &[String], after: &[String], change: &str) -> Vec<(String, String)> {
-    let gone: Vec<&String> = before.iter().filter(|name| !after.contains(name)).collect();
-    let come: Vec<&String> = after.iter().filter(|name| !before.contains(name)).collect();
-    match (gone.as_slice(), come.as_slice()) {
-        ([gone], [come]) if change.contains("RENAME") && !change.contains("INSERT") => {
-            vec![((*gone).clone(), (*come).clone())]
-        }
-        _ => Vec::new(),
-    }
-}
-
-/// Columns that triggers or the change itself assign: their values are not the releases' doing.
-fn assigned(before: &Schema, after: &Schema, change: &str) -> BTreeSet<String> {
-    let mut texts = vec![change.to_lowercase()];
-    for schema in [before, after] {
-        texts.extend(schema.tables.values().flat_map(|table| table.triggers.values().cloned()));
-    }
-    let mut names = BTreeSet::new();
-    for text in texts {
-        for (position, _) in text.match_indices("set ") {
-            let name = text[position + 4..].trim_start().split([' ', '=']).next().unwrap_or_default();
-            names.insert(name.trim_matches('"').to_owned());
-        }
-    }
-    names
 }

@@ -64,10 +64,11 @@ pub(super) fn beside(
         found,
         new: New { default: None, ..new.clone() },
         using: using.to_owned(),
+        // Not those without a value only: before the triggers are there, a client gives the column its default.
         only_where: if is_plain {
             format!("NOT {}", equal(&q(name), using, &there.data_type))
         } else {
-            format!("{} IS NULL", q(name))
+            format!("NOT ({} <=> {using})", q(name))
         },
         default,
         triggers: &triggers,
@@ -207,8 +208,8 @@ fn triggers(found: &Found, there: &Column, both: &Both, using: &str, back: &str)
     let new_is_kept = equal(&new, &new_before, &both.new.data_type);
     let old_is_kept = equal(&old, &old_before, &there.data_type);
     let on_update = format!(
-        "BEGIN IF NOT {new_is_kept} THEN IF NOT {} THEN SET {old} = {back}; END IF; ELSEIF NOT {old_is_kept} OR ({new} IS NULL AND \
-         {old} IS NOT NULL) THEN SET {new} = {using}; END IF; END",
+        "BEGIN IF NOT {new_is_kept} THEN IF NOT {} THEN SET {old} = {back}; END IF; ELSEIF NOT {old_is_kept} THEN SET {new} = {using}; \
+         END IF; END",
         equal(&new, &using, &both.new.data_type)
     );
     vec![

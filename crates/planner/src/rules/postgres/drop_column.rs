@@ -40,6 +40,12 @@ pub(super) fn plan(
         Drafts { as_written: Some(lock::impact(&found.name, ACCESS_EXCLUSIVE)), ..on(&found.name, steps) };
     let shown = column::shown(&found.name, &name);
     drafts.hazards.push(format!("as written every client that says {shown} fails from that moment on"));
+    if needs_value(&known) && rule.statement.backfill_of(&name).is_none() {
+        drafts.hazards.push(format!(
+            "rows that clients write without {shown} have no value in it, and going back needs a value in each: `-- lockstep: backfill {} = EXPRESSION` says which",
+            known.name
+        ));
+    }
     if rule.statement.reverts().is_empty() {
         drafts.hazards.push("the last step cannot be taken back: the values are gone".to_owned());
     }
@@ -90,6 +96,11 @@ fn refuse_dependents(
     Ok(())
 }
 
+/// Who leaves it out cannot write.
+fn needs_value(known: &Column) -> bool {
+    !known.nullable && known.default.is_none() && known.options.is_empty()
+}
+
 fn is_of_key(found: &Found, known: &Column) -> bool {
     constraint::primary_key(Known::Table(&found.table)).is_some_and(|key| key.contains(&known.name))
 }
@@ -106,7 +117,7 @@ fn steps(rule: &Rule<'_>, found: &Found, known: &Column) -> Result<Vec<Draft>, R
     let (table, column) = (&found.name, q(&known.name));
     let shown = column::shown(table, &known.name);
     let mut steps = Vec::new();
-    if !known.nullable && known.default.is_none() && known.options.is_empty() {
+    if needs_value(known) {
         steps.push(
             not_null::drop(table, &known.name)
                 .why("Clients that no longer write the column must be able to leave it out."),

@@ -119,9 +119,12 @@ fn renamed(rule: &mut Rule<'_>, name: &Name, to: &str) -> Planned {
     dropped.step.needs_approval = false;
     let mut drafts =
         anywhere(vec![both, switch(Phase::SwitchReads, &format!("say type {}", after.key())), dropped]);
-    drafts
-        .hazards
-        .push(format!("a client that gives an array of {key} to a column of {} has to cast it", after.key()));
+    drafts.hazards.extend([
+        format!("a client that gives an array of {key} to a column of {} has to cast it", after.key()),
+        format!(
+            "a rollback takes away what {key} meant in statements that clients have prepared since: they have to prepare them again"
+        ),
+    ]);
     Ok(drafts)
 }
 

@@ -99,6 +99,11 @@ pub(super) fn beside(
         "as written every client that says {} fails from that moment on",
         column::shown(&found.name, &there.name)
     ));
+    if moves_default && there.default.is_some() && there.nullable {
+        drafts.hazards.push(format!(
+            "until the old form is gone, a client that inserts NULL into {shown} gets the default there: the two cannot be told apart"
+        ));
+    }
     Ok(drafts)
 }
 
