@@ -151,7 +151,7 @@ impl Cluster {
     }
 
     fn settings(&self, name: &str, cluster: &toml::Table, advertised_peer: &str) -> toml::Table {
-        let database = [("engine", self.shards.engine.name().to_owned()), ("dsn", self.shards.dsn(name))];
+        let database = [("engine", self.shards.engine.name().to_owned()), ("dsn", self.shards.agent_dsn(name))];
         let table = |pairs: &[(&str, String)]| -> toml::Value {
             let pairs = pairs.iter().map(|(key, value)| ((*key).to_owned(), value.clone().into()));
             toml::Value::Table(pairs.collect())

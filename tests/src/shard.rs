@@ -3,9 +3,10 @@
 use crate::wait;
 use lockstep_core::Engine;
 use lockstep_database::local_mariadb::REPLICATED;
+use lockstep_database::local_postgres::LocalPostgres;
 use lockstep_database::local_server::{LocalServer, Settings};
 use lockstep_database::plain::{Connection, Value, connect};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -19,7 +20,12 @@ pub struct Shards {
     server: Option<LocalServer>,
     /// Servers that follow it, by the replica that stands there, each with the node of its primary.
     replicas: BTreeMap<String, (LocalServer, String)>,
+    /// Nodes whose agents are not the owners of what applications use.
+    limited: BTreeSet<String>,
 }
+
+/// Whom the agent of a limited node connects as.
+const LIMITED_USER: &str = "limited";
 
 impl Shards {
     /// Starts what the engine needs, below `directory`.
@@ -34,10 +40,55 @@ impl Shards {
             .expect("the directory is ours");
         let server = LocalServer::start(engine, &directory.join("server"), &settings(engine))
             .unwrap_or_else(|error| panic!("{error}"));
-        Self { engine, directory: directory.to_owned(), server, replicas: BTreeMap::new() }
+        let directory = directory.to_owned();
+        Self { engine, directory, server, replicas: BTreeMap::new(), limited: BTreeSet::new() }
     }
 
-    /// The data source name of a node's database.
+    /// Lets the agent of a node that is yet to be made connect as a user who may read what applications use, but does not own
+    /// it. PostgreSQL only.
+    pub fn limit(&mut self, node: &str) {
+        self.limited.insert(node.to_owned());
+    }
+
+    /// Makes the user of a limited node the owner of what applications use.
+    ///
+    /// # Panics
+    ///
+    /// When the database refuses.
+    pub async fn give_rights(&self, node: &str) {
+        let connection = self.connect(node).await;
+        connection.batch(&format!("ALTER TABLE users OWNER TO {LIMITED_USER}")).await.expect("a superuser may");
+    }
+
+    /// Where everything is kept.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// The server, to break it.
+    ///
+    /// # Panics
+    ///
+    /// When there is none of PostgreSQL.
+    pub fn server(&mut self) -> &mut LocalPostgres {
+        match &mut self.server {
+            Some(LocalServer::Postgres(server)) => server,
+            other => panic!("no server of PostgreSQL: {other:?}"),
+        }
+    }
+
+    /// How the agent of a node reaches its database.
+    #[must_use]
+    pub fn agent_dsn(&self, node: &str) -> String {
+        let dsn = self.dsn(node);
+        if !self.limited.contains(node) {
+            return dsn;
+        }
+        dsn.replace("user=postgres", &format!("user={LIMITED_USER}"))
+    }
+
+    /// The data source name of a node's database, as a user who may do anything.
     #[must_use]
     pub fn dsn(&self, node: &str) -> String {
         if let Some((server, primary)) = self.replicas.get(node) {
@@ -186,6 +237,14 @@ impl Shards {
             connection.execute(seed, &[Value::Integer(rows.into())]).await
         };
         made.await.unwrap_or_else(|error| panic!("shard {node}: {error}"));
+        if self.limited.contains(node) {
+            let database = database_name(node);
+            let rights = format!(
+                "CREATE ROLE {LIMITED_USER} LOGIN; GRANT CREATE ON DATABASE {database} TO {LIMITED_USER}; \
+                 GRANT CREATE ON SCHEMA public TO {LIMITED_USER}; GRANT SELECT ON users TO {LIMITED_USER}"
+            );
+            connection.batch(&rights).await.unwrap_or_else(|error| panic!("shard {node}: {error}"));
+        }
     }
 }
 

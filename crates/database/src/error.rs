@@ -52,6 +52,16 @@ pub enum Error {
         /// What to grant.
         remedy: String,
     },
+    /// There is no room for what was to be written.
+    #[error("the disk of {database} is full: {reason}; statement: {statement}; make room there")]
+    DiskFull {
+        /// Where.
+        database: String,
+        /// The beginning of the statement.
+        statement: String,
+        /// What the engine said.
+        reason: String,
+    },
     /// The database takes no writes.
     #[error("database {database} is read-only: {reason}; {remedy}")]
     ReadOnly {

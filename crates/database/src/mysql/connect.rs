@@ -223,6 +223,8 @@ pub(crate) fn meaning(place: &str, statement: &str, error: &mysql_async::Error) 
             remedy: "grant the agent's user the right on the whole database (the handbook lists what it needs)"
                 .to_owned(),
         },
+        // No space left on the device, table full.
+        Some(1021 | 1114) => Error::DiskFull { database, statement: what, reason },
         // --read-only, --super-read-only, read-only transactions.
         Some(1290 | 1792 | 1836) => Error::ReadOnly {
             database,

@@ -154,6 +154,7 @@ pub(crate) fn meaning(place: &str, statement: &str, error: &tokio_postgres::Erro
             remedy: "make the agent's role the owner of the object (ALTER ... OWNER TO, or GRANT the owner's role to it)"
                 .to_owned(),
         },
+        Some(&SqlState::DISK_FULL) => Error::DiskFull { database, statement: what, reason },
         Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => Error::ReadOnly {
             database,
             reason,

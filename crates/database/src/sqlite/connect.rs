@@ -79,12 +79,10 @@ pub(crate) fn meaning(place: &str, statement: &str, error: &rusqlite::Error) -> 
         Some(ErrorCode::ReadOnly) => Error::ReadOnly { database, reason, remedy: WRITABLE.to_owned() },
         Some(ErrorCode::PermissionDenied) => Error::NoPermission { database, reason, remedy: WRITABLE.to_owned() },
         Some(ErrorCode::CannotOpen) => Error::Unreachable { database, reason },
-        Some(
-            ErrorCode::NotADatabase
-            | ErrorCode::DatabaseCorrupt
-            | ErrorCode::SystemIoFailure
-            | ErrorCode::DiskFull,
-        ) => Error::Engine { database, reason },
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt | ErrorCode::SystemIoFailure) => {
+            Error::Engine { database, reason }
+        }
+        Some(ErrorCode::DiskFull) => Error::DiskFull { database, statement: beginning(statement), reason },
         _ => Error::Statement { database, statement: beginning(statement), message: reason },
     }
 }

@@ -1,0 +1,88 @@
+//! What is in a database, or what it lets the agent do.
+
+use super::screens::{apply, give_up, look, three, wait_and_look};
+use lockstep_core::change::Status;
+use lockstep_tests::cluster::{Cluster, node};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_locks_rights_and_space() {
+    let cluster = three(|cluster| cluster.shards.limit(&node(3))).await;
+    wrong_grants(&cluster).await;
+    duplicate_rows(&cluster).await;
+    orphan_rows(&cluster).await;
+    disk_full(&cluster).await;
+    cluster.finish().await;
+}
+
+async fn duplicate_rows(cluster: &Cluster) {
+    let shard = cluster.shards.connect(&node(2)).await;
+    shard.batch("UPDATE users SET name = 'the same' WHERE id IN (7, 8)").await.expect("it takes writes");
+    apply(cluster, "0002_unique_names", "CREATE UNIQUE INDEX users_name ON users (name);").await;
+    wait_and_look(cluster, "duplicate_rows", "0002_unique_names", &[("shard-2", "the same")]).await;
+    shard.batch("UPDATE users SET name = concat('user ', id) WHERE id IN (7, 8)").await.expect("it takes writes");
+    cluster.wait_for("0002_unique_names", Status::Settled).await;
+}
+
+async fn orphan_rows(cluster: &Cluster) {
+    apply(cluster, "0003_orders", "CREATE TABLE orders (id bigint PRIMARY KEY, user_id bigint);").await;
+    cluster.wait_for("0003_orders", Status::Settled).await;
+    let shard = cluster.shards.connect(&node(1)).await;
+    shard.batch("INSERT INTO orders (id, user_id) VALUES (1, 999999)").await.expect("it takes writes");
+    let sql = "ALTER TABLE orders ADD CONSTRAINT orders_user FOREIGN KEY (user_id) REFERENCES users (id);";
+    apply(cluster, "0004_orders_user", sql).await;
+    wait_and_look(cluster, "orphan_rows", "0004_orders_user", &[("shard-1", "999999")]).await;
+    give_up(cluster, "0004_orders_user").await;
+    shard.batch("DELETE FROM orders").await.expect("it takes writes");
+}
+
+async fn wrong_grants(cluster: &Cluster) {
+    apply(cluster, "0001_nick", "ALTER TABLE users ADD COLUMN nick text;").await;
+    cluster.wait_for("0001_nick", Status::Reverted).await;
+    look(cluster, "wrong_grants", "0001_nick").await;
+    cluster.shards.give_rights(&node(3)).await;
+    cluster.client().await.retry("0001_nick").await.expect("an operator may retry");
+    cluster.wait_for("0001_nick", Status::Settled).await;
+}
+
+async fn disk_full(cluster: &Cluster) {
+    let disk = SmallDisk::mount(&cluster.shards.directory().join("server"));
+    let shard = cluster.shards.connect(&node(2)).await;
+    shard
+        .batch(&format!("CREATE TABLESPACE small LOCATION '{}'", disk.0.display()))
+        .await
+        .expect("a superuser may");
+    shard.batch("ALTER DATABASE shard_2 SET default_tablespace = small").await.expect("a superuser may");
+    apply(cluster, "0005_by_mail", "CREATE INDEX users_by_mail ON users (mail);").await;
+    cluster.wait_for("0005_by_mail", Status::Reverted).await;
+    look(cluster, "disk_full", "0005_by_mail").await;
+    shard.batch("ALTER DATABASE shard_2 RESET default_tablespace").await.expect("a superuser may");
+    cluster.client().await.retry("0005_by_mail").await.expect("an operator may retry");
+    cluster.wait_for("0005_by_mail", Status::Settled).await;
+}
+
+/// A file system with no room for an index over two thousand texts, which belongs to whom the server belongs to. Unmounted when
+/// dropped.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    fn mount(server: &Path) -> Self {
+        let directory = server.join("small");
+        std::fs::create_dir(&directory).expect("the directory is ours");
+        let owner = std::fs::metadata(server).expect("it is there");
+        let options = format!("size=64k,mode=700,uid={},gid={}", owner.uid(), owner.gid());
+        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(&directory).status();
+        let is_mounted = mount.is_ok_and(|status| status.success());
+        assert!(is_mounted, "a disk that is full takes a file system of its own: run this test as root");
+        Self(directory)
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // Lazily: the server still has files open on it.
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}

@@ -1,0 +1,57 @@
+//! Nodes and clients that do not do what they should.
+
+use super::screens::{apply, three, wait_and_look};
+use lockstep_client::Session;
+use lockstep_client::session::{Acknowledge, SessionOptions};
+use lockstep_client::view::Health;
+use lockstep_core::Engine;
+use lockstep_core::change::Status;
+use lockstep_core::session::Compatibility;
+use lockstep_tests::cluster::{Cluster, node};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_partitions_and_databases() {
+    let mut cluster = three(|_| {}).await;
+    client_stuck(&cluster).await;
+    node_partitioned(&cluster).await;
+    database_down(&mut cluster).await;
+    cluster.finish().await;
+}
+
+async fn client_stuck(cluster: &Cluster) {
+    let never = Acknowledge::callback(|_| std::future::pending());
+    let options =
+        SessionOptions { acknowledge: never, ..SessionOptions::new("shop", "stuck", Compatibility::default()) };
+    let client = cluster.client().await;
+    let session = Session::open(&client, options).await.expect("a session");
+    apply(cluster, "0001_phone", "ALTER TABLE users ADD COLUMN phone text;").await;
+    wait_and_look(cluster, "client_stuck", "0001_phone", &[("shop/stuck", "has not acknowledged")]).await;
+    client.evict_session(session.id(), "it hangs", true).await.expect("an operator may evict");
+    cluster.wait_for("0001_phone", Status::Settled).await;
+}
+
+async fn node_partitioned(cluster: &Cluster) {
+    // The same one in each run, unless it leads.
+    let leader = cluster.leader().await;
+    assert!(leader == node(1), "the first agent leads as long as nobody makes it stop");
+    cluster.network.isolate(&node(3));
+    apply(cluster, "0002_city", "ALTER TABLE users ADD COLUMN city text;").await;
+    wait_and_look(cluster, "node_partitioned", "0002_city", &[("shard-3", "agent not heard of")]).await;
+    cluster.network.heal();
+    cluster.wait_for("0002_city", Status::Settled).await;
+}
+
+async fn database_down(cluster: &mut Cluster) {
+    cluster.shards.server().crash();
+    cluster
+        .wait_status("every agent has noticed", |status| {
+            status.members.iter().all(|member| member.health == Health::Degraded)
+        })
+        .await;
+    let change = lockstep_tests::plan::add_column("0003_zip", Engine::Postgres, "zip");
+    cluster.submit(change).await;
+    let down = ["shard-1", "shard-2", "shard-3"].map(|name| (name, "refused"));
+    wait_and_look(cluster, "database_down", "0003_zip", &down).await;
+    cluster.shards.server().restart().expect("it starts again");
+    cluster.wait_for("0003_zip", Status::Settled).await;
+}

@@ -1,0 +1,107 @@
+//! What a person sees: the output of the program, without what differs from run to run.
+
+use lockstep_client::view;
+use lockstep_core::Engine;
+use lockstep_tests::agent::program;
+use lockstep_tests::cluster::{Cluster, node};
+use std::process::Stdio;
+
+/// What differs from run to run, and what stands for it.
+const VARYING: [(&str, &str); 18] = [
+    (r"127\.0\.0\.1:\d+", "ADDRESS"),
+    (r"127\.0\.0\.1 port \d+", "ADDRESS"),
+    (r"port=\d+", "port=PORT"),
+    (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "TIME"),
+    (r"\b[0-9a-f]{16,64}\b", "HASH"),
+    (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]+\b", "UUID"),
+    (r"(pg_terminate_backend\(|process |pid |PID )\d+", "${1}PID"),
+    (r"(log index|term|session|session evict|id) +\d+", "$1 N"),
+    (r"#\d+", "#N"),
+    (r"\b\d+(\.\d+)? ?(ms|s|min|h|m)( \d+(s|m|h))?\b", "AGE"),
+    (r"answered by shard-\d", "answered by NODE"),
+    (r"not the leader \(shard-\d\), so a moment behind", "TRUST"),
+    (r"the leader, with a majority; \d of \d voters heard lately", "TRUST"),
+    (r"\b(leader|voter)\b", "MEMBER"),
+    (r"\d+ attempts?\b", "N attempts"),
+    (r"attempt \d+", "attempt N"),
+    (r"pg_tblspc/\S+", "FILE"),
+    // Columns are as wide as what stands in them.
+    (r"[ ─-]{2,}", "  "),
+];
+
+/// Three nodes, one after the other: holdouts are listed in the order in which nodes joined.
+pub(crate) async fn three(prepare: impl FnOnce(&mut Cluster)) -> Cluster {
+    let mut cluster = Cluster::start(Engine::Postgres, 1).await;
+    prepare(&mut cluster);
+    for number in [2, 3] {
+        cluster.join(&node(number)).await;
+        cluster
+            .wait_status("the node is active and a voter", |status| {
+                let voters =
+                    status.members.iter().filter(|member| member.raft_role == Some(view::RaftRole::Voter));
+                voters.filter(|member| member.node.is_active()).count() == number
+            })
+            .await;
+    }
+    cluster
+}
+
+/// Runs the program as an operator does; returns what it wrote to its standard output.
+pub(crate) async fn screen(cluster: &Cluster, arguments: &[&str]) -> String {
+    let output = run(cluster, arguments).await;
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Submits a file of SQL as an operator does.
+pub(crate) async fn apply(cluster: &Cluster, name: &str, sql: &str) {
+    let folder = tempfile::tempdir().expect("there is room for temporary files");
+    let file = folder.path().join(format!("{name}.sql"));
+    std::fs::write(&file, sql).expect("the folder is ours");
+    let output = run(cluster, &["change", "apply", "--yes", "--detach", &file.display().to_string()]).await;
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+async fn run(cluster: &Cluster, arguments: &[&str]) -> std::process::Output {
+    let mut command = tokio::process::Command::new(program().unwrap_or_else(|error| panic!("{error:#}")));
+    for agent in cluster.agents.values() {
+        command.args(["--endpoint", &agent.client_address.to_string()]);
+    }
+    command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
+    command.output().await.expect("the program starts")
+}
+
+/// Waits until the gate waits for these alone, in this order, each for a reason that has this text in it; then takes the screens.
+pub(crate) async fn wait_and_look(cluster: &Cluster, situation: &str, change: &str, holdouts: &[(&str, &str)]) {
+    let is_so = |status: &view::ClusterStatus| {
+        status.gate.as_ref().is_some_and(|gate| {
+            let found = &gate.gate.holdouts;
+            gate.gate.change_name == change
+                && found.len() == holdouts.len()
+                && found
+                    .iter()
+                    .zip(holdouts)
+                    .all(|(is, (name, reason))| is.name == *name && is.reason.contains(reason))
+        })
+    };
+    cluster.wait_status(situation, is_so).await;
+    look(cluster, situation, change).await;
+}
+
+/// Takes the three screens.
+pub(crate) async fn look(cluster: &Cluster, situation: &str, change: &str) {
+    let why = screen(cluster, &["cluster", "why"]).await;
+    let show = screen(cluster, &["change", "show", change]).await;
+    let status = screen(cluster, &["cluster", "status"]).await;
+    let text = format!(
+        "$ lockstep cluster why\n{why}\n$ lockstep change show {change}\n{show}\n$ lockstep cluster status\n{status}"
+    );
+    insta::with_settings!({ filters => VARYING.to_vec(), prepend_module_to_snapshot => false, omit_expression => true }, {
+        insta::assert_snapshot!(situation, text);
+    });
+}
+
+/// Cancels a change and waits until it is undone.
+pub(crate) async fn give_up(cluster: &Cluster, change: &str) {
+    cluster.client().await.cancel(change, "not tonight").await.expect("an operator may cancel");
+    cluster.wait_for(change, lockstep_core::change::Status::Reverted).await;
+}
