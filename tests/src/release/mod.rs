@@ -48,16 +48,19 @@ pub async fn play_all(target: Target, seeds: Range<u64>) {
         }
         Err(_) => seeds,
     };
-    each(move || Ground::start(target), async |golden: &Golden, ground: &Ground| {
-        if NOT_PLAYED.iter().any(|(name, _)| golden.name() == *name) {
-            return Ok(());
-        }
-        for seed in seeds.clone() {
-            if let Some(scene) = Scene::begin(golden, ground, target, seed).await? {
-                scene.play().await.with_context(|| format!("LOCKSTEP_SEED={seed}"))?;
+    each(
+        move || Ground::start(target),
+        async |golden: &Golden, ground: &Ground| {
+            if NOT_PLAYED.iter().any(|(name, _)| golden.name() == *name) {
+                return Ok(());
             }
-        }
-        Ok(())
-    })
+            for seed in seeds.clone() {
+                if let Some(scene) = Scene::begin(golden, ground, target, seed).await? {
+                    scene.play().await.with_context(|| format!("LOCKSTEP_SEED={seed}"))?;
+                }
+            }
+            Ok(())
+        },
+    )
     .await;
 }
