@@ -48,7 +48,7 @@ impl BatchSize {
     /// A batch was given up, because somebody waited for its rows or it waited for theirs: the next one holds fewer, for a shorter time.
     pub(crate) fn shrink(&mut self) {
         self.recent.clear();
-        self.set(f64::from(self.rows) / 2.0);
+        self.rows = (self.rows / 2).max(1);
     }
 
     /// What a row took in the slower ones of the newest batches.

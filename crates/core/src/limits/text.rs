@@ -64,9 +64,9 @@ impl Kind {
     pub fn show(self, value: u64) -> String {
         let scales = self.unit().scales();
         // Minutes and hours have no tenths: 90 s says more than 1.5 min.
-        let decimal = scales.iter().filter(|(unit, _)| !["h", "m"].contains(unit));
+        let mut decimal = scales.iter().filter(|(unit, _)| !["h", "m"].contains(unit));
         let (unit, scale) =
-            decimal.clone().find(|(_, scale)| value >= *scale).or(decimal.last()).unwrap_or(&("", 1));
+            decimal.clone().find(|(_, scale)| value >= *scale).or(decimal.next_back()).unwrap_or(&("", 1));
         let (whole, tenth) = (value / scale, value % scale * 10 / scale);
         let number = if whole < 100 && tenth > 0 { format!("{whole}.{tenth}") } else { whole.to_string() };
         format!("{number} {unit}").trim_end().to_owned()

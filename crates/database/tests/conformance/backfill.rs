@@ -86,6 +86,7 @@ pub(crate) async fn rows_beyond_the_end_that_arrive_meanwhile_are_not_gone_throu
     plain.batch(&insert).await.unwrap();
     // Nor does an agent that starts anew take a new end.
     running.result.abort();
+    let _ = running.result.await;
     drop(database);
     let database = stand.claimed().await;
     execute(&database, &job).await.unwrap();

@@ -24,7 +24,9 @@ pub(crate) fn step(preconditions: Vec<Assertion>) -> Step {
 pub(crate) async fn a_held_lock_is_named_and_outlasted(stand: Stand) {
     let _plain = stand.users(1).await;
     let database = stand.claimed().await;
-    let limits = Limits { transaction_age_max: Duration::from_millis(50), ..Limits::default() };
+    // Older than a transaction behind which an attempt is made all the same.
+    let transaction_age_max = Patience::default().lock_timeout * 2;
+    let limits = Limits { transaction_age_max, ..Limits::default() };
     assert_eq!(database.preflight(&step(vec![]), &limits).await, []);
     let holder = stand.plain().await;
     holder.batch(stand.hold_users).await.unwrap();
