@@ -1,14 +1,10 @@
 //! Where goldens are run: a server of an engine, or a folder for SQLite's files.
 
 use crate::golden::Stand;
-use anyhow::{Context as _, Result, ensure};
-use lockstep_core::Engine;
-use lockstep_database::local_postgres::LocalPostgres;
-use lockstep_database::local_server::{self, LocalServer, Settings};
+use anyhow::Result;
+use lockstep_database::local_server::{LocalServer, Settings};
 use lockstep_database::plain::{self, Connection};
 use lockstep_planner::Target;
-use std::path::Path;
-use std::process::Command;
 
 /// Where databases are made.
 #[derive(Debug)]
@@ -27,41 +23,14 @@ impl Ground {
     /// When a server is needed and not there; the text says what to install.
     #[must_use]
     pub fn start(target: Target) -> Self {
-        Self::start_with(target, |directory, settings| {
-            LocalServer::start(target.engine, &directory.join("server"), settings)
-        })
-    }
-
-    /// As [`Self::start`], with a release of PostgreSQL that `cargo xtask test` has fetched.
-    ///
-    /// # Panics
-    ///
-    /// As [`Self::start`].
-    #[must_use]
-    pub fn start_postgres(release: u32) -> Self {
-        let home = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../target/postgresql/{release}"));
-        let target = Target { engine: Engine::Postgres, version: release };
-        Self::start_with(target, |directory, settings| {
-            let programs = directory.join("programs");
-            copy(&home, &programs).unwrap_or_else(|error| {
-                panic!("no PostgreSQL {release}: {error:#}; `cargo xtask compatibility {release}` fetches it")
-            });
-            LocalPostgres::start_with(&programs.join("bin"), &directory.join("server"), settings)
-                .map(|server| Some(LocalServer::Postgres(server)))
-        })
-    }
-
-    fn start_with(
-        target: Target,
-        server: impl FnOnce(&Path, &Settings) -> Result<Option<LocalServer>, local_server::Error>,
-    ) -> Self {
         let directory =
             tempfile::Builder::new().prefix("lockstep-goldens-").tempdir().expect("a directory can be made");
         // A server does not run as root, and must be able to walk down to its data.
         std::fs::set_permissions(directory.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))
             .expect("the directory is ours");
         let settings = Settings { fsync: false, ..Settings::default() };
-        let server = server(directory.path(), &settings).unwrap_or_else(|error| panic!("{error}"));
+        let server = LocalServer::start(target.engine, &directory.path().join("server"), &settings)
+            .unwrap_or_else(|error| panic!("{error}"));
         Self { target, server, directory }
     }
 
@@ -107,15 +76,4 @@ impl Ground {
         let connection = plain::connect(self.target.engine, &self.dsn(name)).await?;
         Ok((self.dsn(name), connection))
     }
-}
-
-/// Programs of a server where its user may run them: it may not be let into the folder in which we build.
-fn copy(home: &Path, to: &Path) -> Result<()> {
-    std::fs::create_dir(to)?;
-    for folder in ["bin", "lib", "share"] {
-        let from = home.join(folder).canonicalize().with_context(|| home.join(folder).display().to_string())?;
-        let status = Command::new("cp").arg("-a").arg(from).arg(to).status()?;
-        ensure!(status.success(), "{} cannot be copied to {}: {status}", home.display(), to.display());
-    }
-    Ok(())
 }

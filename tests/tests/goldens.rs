@@ -1,7 +1,6 @@
 //! Every golden of the planner that plans is run on the real engine. See `lockstep_tests::golden`.
 //!
-//! PostgreSQL: on the release that is on this machine (`cargo xtask compatibility` puts each one that Lockstep knows in its place),
-//! and on the oldest and the newest.
+//! PostgreSQL: on the release that is on this machine; `cargo xtask compatibility` puts each one that Lockstep knows in its place.
 
 use lockstep_core::step::Action;
 use lockstep_core::{Engine, Step};
@@ -12,16 +11,6 @@ use lockstep_tests::golden::{Golden, Ground, run_all};
 #[tokio::test(flavor = "multi_thread")]
 async fn postgres() {
     run_all(|| Ground::start(Target { engine: Engine::Postgres, version: 15 })).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn oldest_postgres() {
-    run_all(|| Ground::start_postgres(13)).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn newest_postgres() {
-    run_all(|| Ground::start_postgres(18)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

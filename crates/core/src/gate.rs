@@ -233,7 +233,7 @@ impl State {
             since,
             // Nothing is wrong with a step that is kept waiting on purpose.
             blocked_at: Timestamp(
-                since.max(self.due_at().unwrap_or(since)).0.saturating_add(change.block_deadline_ms),
+                since.max(self.kept_until().unwrap_or(since)).0.saturating_add(change.block_deadline_ms),
             ),
             holdouts: self.holdouts().collect(),
         })

@@ -62,7 +62,10 @@ impl State {
                 _ => self.clock,
             },
         });
-        let kept = self.retention(id, step).map(|(since, _)| Holdout {
+        // A time that has come is no answer to what is still waited for.
+        let is_alone = self.held(change).next().is_none() && approval.is_none() && self.unfit().next().is_none();
+        let kept = self.retention(id, step).filter(|(_, until)| *until > self.clock || is_alone);
+        let kept = kept.map(|(since, _)| Holdout {
             subject: Subject::Time(id),
             name: change.name.clone(),
             reason: change.retention_in_words(),

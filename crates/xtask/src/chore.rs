@@ -1,6 +1,6 @@
 //! What each chore runs.
 
-use crate::{compatibility, servers, squawk};
+use crate::{servers, squawk};
 use anyhow::{Context, Result, bail};
 use std::path::Path;
 use std::process::Command;
@@ -24,7 +24,6 @@ pub(crate) fn fix() -> Result<()> {
 
 pub(crate) fn test(rest: &[String]) -> Result<()> {
     servers::set_up()?;
-    compatibility::set_up()?;
     squawk::set_up()?;
     // The cluster tests start agents as processes of their own: the program must be there before they run. All targets at once, so
     // that nothing is built twice with other features.

@@ -55,7 +55,7 @@ pub(crate) async fn one_shard_under_strain_reverts_the_step_on_all() {
 }
 
 pub(crate) async fn one_shard_under_strain_stops_its_backfill_until_it_is_over() {
-    let mut cluster = cluster(200_000, "").await;
+    let mut cluster = cluster(20_000, "").await;
     let traffic = cluster.traffic("new", Release::New);
     cluster.submit(all_phases(Engine::Postgres, 20)).await;
     cluster.wait_stage(ALL_PHASES, "fill email", "executing").await;

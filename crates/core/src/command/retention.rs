@@ -3,6 +3,7 @@
 
 use super::Reply;
 use crate::change::{Change, StepStatus};
+use crate::holdout::Subject;
 use crate::ids::{ChangeId, Timestamp};
 use crate::refusal::Refusal;
 use crate::state::{Context, State};
@@ -10,16 +11,23 @@ use crate::step::Phase;
 
 pub(super) fn wake(state: &mut State, context: &mut Context<'_>) -> Result<Reply, Refusal> {
     context.require_agent("say that a time has come")?;
-    match state.due_at() {
+    match state.kept_until() {
         Some(due) if due <= context.at => Ok(Reply::Done),
         due_at => Err(Refusal::NotDue { due_at }),
     }
 }
 
 impl State {
-    /// The time that the next step waits for, whether it has come or not; `None` when it waits for none.
+    /// The time that the next step waits for; `None` when it waits for none. One that has come counts for as long as nothing else is
+    /// waited for: then it is for the leader to say so.
     #[must_use]
     pub fn due_at(&self) -> Option<Timestamp> {
+        let is_alone = || self.holdouts().all(|holdout| matches!(holdout.subject, Subject::Time(_)));
+        self.kept_until().filter(|due| *due > self.clock || is_alone())
+    }
+
+    /// Until when the next step keeps the old form, whether that time has come or not.
+    pub(crate) fn kept_until(&self) -> Option<Timestamp> {
         if self.in_flight.is_some() {
             return None;
         }

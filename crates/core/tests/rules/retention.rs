@@ -81,3 +81,20 @@ fn where_no_client_had_to_leave_anything_nothing_is_kept() {
         "#,
     );
 }
+
+/// Or the leader would say it again each second for as long as somebody else is waited for.
+#[test]
+fn a_time_that_has_come_is_not_named_beside_others() {
+    check(
+        r#"
+        cluster 1                                       | shard-1 v0
+        submit users switch_reads contract? retention 5 | ok; v1 -> preparing
+        pass v1                                         | ok; v1 -> settling; clients are told v1; v1 -> settled
+        why                                             | users/contract awaiting_approval: users: step contract needs an operator's approval; users: the old form is kept for 5 s after clients left it
+        wait 10                                         | 
+        wake                                            | ok
+        why                                             | users/contract awaiting_approval: users: step contract needs an operator's approval
+        approve users                                   | ok; v2 -> preparing
+        "#,
+    );
+}
