@@ -50,14 +50,16 @@ impl Shards {
         self.limited.insert(node.to_owned());
     }
 
-    /// Makes the user of a limited node the owner of what applications use.
+    /// Makes the user of a limited node the owner of what applications use, and lets it see who else is there.
     ///
     /// # Panics
     ///
     /// When the database refuses.
     pub async fn give_rights(&self, node: &str) {
         let connection = self.connect(node).await;
-        connection.batch(&format!("ALTER TABLE users OWNER TO {LIMITED_USER}")).await.expect("a superuser may");
+        let rights =
+            format!("ALTER TABLE users OWNER TO {LIMITED_USER}; GRANT pg_read_all_stats TO {LIMITED_USER}");
+        connection.batch(&rights).await.expect("a superuser may");
     }
 
     /// Where everything is kept.

@@ -22,7 +22,7 @@ use scene::Scene;
 use std::ops::Range;
 
 /// Goldens that are not played, and why.
-const NOT_PLAYED: [(&str, &str); 3] = [
+const NOT_PLAYED: [(&str, &str); 11] = [
     (
         "update_alias",
         "gives NULL to a NOT NULL column for rows of other clients: the statement fails as it stands, too",
@@ -32,6 +32,14 @@ const NOT_PLAYED: [(&str, &str); 3] = [
         "copy_key_bigint",
         "does not hold yet: a row of the copy differs in one of its columns when the copy is to take the name",
     ),
+    ("add_exclusion_empty", "the releases know no ranges"),
+    ("alter_type_composite_type", "the releases know no composite values"),
+    ("add_key_partitioned", "the releases take a partition for a table of its own, and miss each other's rows"),
+    ("create_index_partitioned", "as add_key_partitioned"),
+    ("drop_index_partitioned", "as add_key_partitioned"),
+    ("identity_add", "who leaves a number out before, and who gives one after, have no statement in common"),
+    ("identity_set_generated", "as identity_add"),
+    ("identity_drop", "as identity_add"),
 ];
 
 /// Plays all goldens of an engine with both releases; `LOCKSTEP_GOLDEN` picks those whose name contains it, `LOCKSTEP_SEED` what

@@ -2,7 +2,9 @@
 
 use super::screens::{apply, give_up, look, three, wait_and_look};
 use lockstep_core::change::Status;
+use lockstep_database::plain::Value;
 use lockstep_tests::cluster::{Cluster, node};
+use lockstep_tests::wait;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,6 +15,7 @@ async fn rows_locks_rights_and_space() {
     wrong_grants(&cluster).await;
     duplicate_rows(&cluster).await;
     orphan_rows(&cluster).await;
+    lock_held(&cluster).await;
     disk_full(&cluster).await;
     cluster.finish().await;
 }
@@ -40,11 +43,25 @@ async fn orphan_rows(cluster: &Cluster) {
 
 async fn wrong_grants(cluster: &Cluster) {
     apply(cluster, "0001_nick", "ALTER TABLE users ADD COLUMN nick text;").await;
-    cluster.wait_for("0001_nick", Status::Reverted).await;
-    look(cluster, "wrong_grants", "0001_nick").await;
+    wait_and_look(cluster, "wrong_grants", "0001_nick", &[("shard-3", "users")]).await;
     cluster.shards.give_rights(&node(3)).await;
-    cluster.client().await.retry("0001_nick").await.expect("an operator may retry");
     cluster.wait_for("0001_nick", Status::Settled).await;
+}
+
+async fn lock_held(cluster: &Cluster) {
+    let reader = cluster.shards.connect(&node(2)).await;
+    reader.batch("BEGIN; SELECT count(*) FROM users").await.expect("it may be read");
+    // As old as preflight lets no transaction be that holds what a step needs.
+    wait::until("the transaction is old", async || {
+        let is_old = "SELECT (clock_timestamp() - xact_start > interval '6 s')::text FROM pg_stat_activity WHERE pid = pg_backend_pid()";
+        let rows = reader.query(is_old, &[]).await.map_err(|error| error.to_string())?;
+        if rows == [[Value::from("true")]] { Ok(()) } else { Err("it is young".to_owned()) }
+    })
+    .await;
+    apply(cluster, "0006_age", "ALTER TABLE users ADD COLUMN age int;").await;
+    wait_and_look(cluster, "lock_held", "0006_age", &[("shard-2", "users")]).await;
+    reader.batch("COMMIT").await.expect("it ends");
+    cluster.wait_for("0006_age", Status::Settled).await;
 }
 
 async fn disk_full(cluster: &Cluster) {

@@ -2,7 +2,7 @@
 
 use super::fill::{self, Fill};
 use super::lock::{self, ACCESS_EXCLUSIVE, Locks};
-use super::{Found, Planned, Rule, alter_type, column, identity_change, not_null, on, q, types};
+use super::{Found, Planned, Rule, alter_type, column, identity_change, not_null, on, q, rename_column, types};
 use crate::draft::{Draft, Drafts};
 use crate::name;
 use crate::plan::Refusal;
@@ -50,17 +50,21 @@ fn set_default(rule: &mut Rule<'_>, found: &Found, column: &str, value: Option<&
         }
         None => format!("ALTER TABLE {} ALTER COLUMN {} DROP DEFAULT", found.name.sql(), q(column)),
     };
+    let shown = column::shown(&found.name, column);
     let verb = if value.is_some() { "default" } else { "no default" };
+    let is_missed = value.is_none() && known.default.is_some() && !known.nullable && !found.is_new;
     let forward = change(value.map(ToString::to_string));
-    let step = Draft::statements(
-        &format!("{verb} {}", column::shown(&found.name, column)),
-        Phase::Expand,
-        vec![forward],
-        Some(vec![change(known.default)]),
-    )
-    .holds(&found.name, ACCESS_EXCLUSIVE)
-    .why("A default counts for rows to come: no row is looked at.");
-    Ok(on(&found.name, vec![step]))
+    let phase = if is_missed { Phase::Contract } else { Phase::Expand };
+    let mut step =
+        Draft::statements(&format!("{verb} {shown}"), phase, vec![forward], Some(vec![change(known.default)]))
+            .holds(&found.name, ACCESS_EXCLUSIVE)
+            .why("A default counts for rows to come: no row is looked at.");
+    if !is_missed {
+        return Ok(on(&found.name, vec![step]));
+    }
+    // Whoever leaves the column out fails from then on.
+    step.step.needs_approval = false;
+    Ok(on(&found.name, vec![rename_column::switch(Phase::SwitchWrites, &format!("write {shown}")), step]))
 }
 
 fn set_not_null(rule: &mut Rule<'_>, found: &Found, column: &str) -> Planned {
