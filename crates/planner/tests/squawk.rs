@@ -84,7 +84,7 @@ const ALLOWED: [(&str, &str, &[&str]); 33] = [
     ),
     ("ban-drop-constraint", MORE, &["drop_constraint"]),
     ("ban-drop-not-null", MORE, &["drop_column", "drop_column_revert", "drop_not_null"]),
-    ("ban-drop-default", MORE, &["set_default", "alter_type_of_numbered"]),
+    ("ban-drop-default", MORE, &["set_default"]),
     ("ban-drop-default", OWN, &["add_column_identity", "add_column_identity_options"]),
     (
         "ban-drop-sequence",
