@@ -125,7 +125,6 @@ impl Neighbours for Shown {
     }
 }
 
-/// One node: its files stay when it crashes.
 /// What an agent keeps of the schema that fitted. Outlives its reconciler.
 #[derive(Default)]
 struct Memory(Mutex<Option<Schema>>);
@@ -140,6 +139,7 @@ impl lockstep_executor::SchemaMemory for Memory {
     }
 }
 
+/// One node: its files stay when it crashes.
 pub(crate) struct Node {
     pub(crate) id: NodeId,
     pub(crate) name: String,
