@@ -68,7 +68,7 @@ pub struct Patience {
     pub lock_timeout: Duration,
     /// Trying again for locks, over all attempts of one transaction.
     pub deadline: Duration,
-    /// What one batch of a backfill should take.
+    /// What one batch of a backfill should take: for so long may others wait for a row of it.
     pub batch_target: Duration,
     /// More sessions of applications than these do not wait behind a statement: it is cancelled, and tried again later.
     pub queue_sessions_max: u32,
@@ -85,7 +85,7 @@ impl Default for Patience {
         Self {
             lock_timeout: Duration::from_millis(100),
             deadline: Duration::from_secs(60),
-            batch_target: Duration::from_millis(100),
+            batch_target: Duration::from_millis(50),
             queue_sessions_max: 20,
             queue_wait_max: Duration::from_millis(75),
             concurrent_wait_max: Duration::from_secs(600),

@@ -61,6 +61,22 @@ pub struct Row {
     pub updated_at_ms: u64,
 }
 
+/// How far the work on a version is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Reached {
+    pub(crate) cursor: Option<String>,
+    pub(crate) rows_done: u64,
+    pub(crate) rows_written: u64,
+    pub(crate) batches: u64,
+}
+
+impl Reached {
+    pub(crate) fn of(row: Row) -> Self {
+        let Row { cursor, rows_done, rows_written, batches, .. } = row;
+        Self { cursor, rows_done, rows_written, batches }
+    }
+}
+
 /// How far a version is in one database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {

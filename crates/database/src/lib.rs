@@ -11,6 +11,7 @@
 //! of data source names (they are read by the agent beside its database, and appear in no error, log or `Debug` text).
 
 mod batch_size;
+mod batches;
 mod blocker;
 mod control;
 mod database;

@@ -44,12 +44,12 @@ pub(crate) async fn beside_traffic(engine: Engine, options: &Options) -> Result<
         "worst, ms",
         "failed"
     );
-    let ground = Ground::start(engine)?;
+    let ground = Ground::warm(engine, options.rows).await?;
     let mut figures = Way::ALL.map(|_| Figures::default());
     let mut idle = Duration::from_secs(10);
     for round in 0..options.rounds {
-        for (way, figures) in Way::ALL.into_iter().zip(&mut figures) {
-            let took = with_traffic(&ground, way, round, idle, options, figures).await?;
+        for (way, position) in in_turn(Way::ALL, round) {
+            let took = with_traffic(&ground, way, round, idle, options, &mut figures[position]).await?;
             if way == Way::Lockstep {
                 idle = took;
             }
@@ -78,11 +78,12 @@ pub(crate) async fn beside_traffic(engine: Engine, options: &Options) -> Result<
 pub(crate) async fn alone(engine: Engine, options: &Options) -> Result<()> {
     println!("\n(b) {} rows, nobody else; {} rounds, min/median/max", options.rows, options.rounds);
     println!("{:<26} {:>22} {:>16}", "way", "rows filled/s", "whole change, s");
-    let ground = Ground::start(engine)?;
+    let ground = Ground::warm(engine, options.rows).await?;
     let ways = [Way::Lockstep, Way::ByHand, Way::Plain];
     let mut figures = ways.map(|_| Figures::default());
     for round in 0..options.rounds {
-        for (way, figures) in ways.into_iter().zip(&mut figures) {
+        for (way, position) in in_turn(ways, round) {
+            let figures = &mut figures[position];
             let name = format!("alone_{}_{round}", way as u8);
             let place = ground.place(&name, options.rows).await?;
             let ready = way.prepare(&ground, &place, &name, Duration::ZERO).await?;
@@ -98,6 +99,11 @@ pub(crate) async fn alone(engine: Engine, options: &Options) -> Result<()> {
     }
     ratio("alone", &figures[0], &figures[1]);
     Ok(())
+}
+
+/// The ways with their positions, each round beginning with another: what one leaves on the server is not always the same way's gain.
+fn in_turn<const WAYS: usize>(ways: [Way; WAYS], round: usize) -> impl Iterator<Item = (Way, usize)> {
+    (0..WAYS).map(move |turn| (turn + round) % WAYS).map(move |position| (ways[position], position))
 }
 
 /// One way in one round; what the whole change took.

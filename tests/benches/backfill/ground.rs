@@ -1,11 +1,13 @@
 //! A server, and the table on it.
 
-use anyhow::{Context, Result, bail};
+use crate::way::Way;
+use anyhow::{Context, Result, bail, ensure};
 use lockstep_core::Engine;
 use lockstep_database::local_server::{LocalServer, Settings};
 use lockstep_database::plain::{self, Connection};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// A server with its default settings, durable as in production.
@@ -31,6 +33,15 @@ impl Ground {
         let settings = Settings { connections_max: 200, ..Settings::default() };
         let server = LocalServer::start(engine, &directory.path().join("server"), &settings)?;
         Ok(Self { engine, server: server.context("the engine has no servers")?, directory })
+    }
+
+    /// A server that has done such work before: the first to write so much has files of the log made that those after it find.
+    pub(crate) async fn warm(engine: Engine, rows: u64) -> Result<Self> {
+        let ground = Self::start(engine)?;
+        let place = ground.place("warm", rows).await?;
+        Way::ByHand.prepare(&ground, &place, "warm", Duration::ZERO).await?.run(&place, rows).await?;
+        ground.clear("warm", place).await?;
+        Ok(ground)
     }
 
     /// Where files may be put that go with the server.
@@ -67,6 +78,9 @@ impl Ground {
             }
             other => bail!("{other} is not measured"),
         }
+        // What was written and dropped before is not to be flushed while something is measured.
+        let sync = std::process::Command::new("sync").status().context("sync")?;
+        ensure!(sync.success(), "sync ended with {sync}");
         Ok(Place { engine: self.engine, dsn, connection })
     }
 

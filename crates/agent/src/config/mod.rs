@@ -175,7 +175,7 @@ pub struct Locks {
     /// `locks.end_blockers_after`: sessions that hold what a step needs in a transaction older than this are ended. Unset, as by
     /// default: never.
     pub end_blockers_after: Option<Duration>,
-    /// `locks.batch_target`: how long one batch of a backfill should lock its rows. Default 100 ms.
+    /// `locks.batch_target`: how long one batch of a backfill should lock its rows. Default 50 ms.
     pub batch_target: Duration,
 }
 

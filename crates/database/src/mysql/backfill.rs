@@ -1,28 +1,27 @@
-//! Keyset batches, each its own transaction together with its cursor.
+//! What MariaDB and MySQL do for the batches of a backfill.
 
 use super::connect::meaning;
 use super::execute::ClaimRow;
 use super::key::{KeyColumn, beyond, up_to};
-use super::ledger::{self, Reached};
+use super::ledger;
 use super::sql::{Token, literal, tokens};
 use super::transaction::{Here, Run, Work};
-use crate::batch_size::BatchSize;
+use crate::batches::{self, Batch, Key, Table};
 use crate::error::Error;
-use crate::ledger::State;
-use crate::retry::milliseconds;
+use crate::job::{Job, Progress};
+use crate::ledger::Reached;
+use crate::retry::{Attempts, milliseconds};
 use crate::span::Span;
 use lockstep_core::in_flight::Measurement;
 use lockstep_core::step::Backfill;
 use mysql_async::prelude::Queryable as _;
 use std::time::Instant;
+use tokio::sync::watch;
 
-/// A key, each column as the server prints it: text goes through every allowed type and back without loss.
-type Key = Vec<String>;
-
-/// Where a batch ends.
-struct End {
-    key: Key,
-    rows: u64,
+struct Rows<'r, 'a> {
+    run: &'r mut Run<'a>,
+    backfill: &'r Backfill,
+    columns: Vec<KeyColumn>,
 }
 
 /// Runs the batches that are left.
@@ -32,130 +31,116 @@ pub(super) async fn run(run: &mut Run<'_>, backfill: &Backfill) -> Result<Measur
     let Some(begin) = run.write(&ClaimRow).await? else {
         return Ok(run.measurement(0, 0));
     };
-    let mut reached = begin.reached;
-    let mut span = span_of(run, backfill, &columns, &reached).await?;
-    let rows_total_estimate = estimate(run, backfill).await?;
-    let mut size = BatchSize::new(backfill.batch_rows_max, run.job.patience.batch_target);
-    let mut is_last = false;
-    while !is_last {
-        run.progress.send_modify(|progress| {
-            progress.rows_done = reached.rows_done;
-            progress.batches = reached.batches;
-            progress.rows_total_estimate = rows_total_estimate;
-        });
-        run.go_on().await?;
-        is_last = batch(run, backfill, &columns, &mut span, &mut reached, &mut size).await?;
-    }
+    let mut rows = Rows { run: &mut *run, backfill, columns };
+    let reached = batches::run(&mut rows, begin.reached, backfill.batch_rows_max).await?;
     let duration_ms = milliseconds(started.elapsed());
     Ok(Measurement { duration_ms, ..run.measurement(reached.rows_written, reached.batches) })
 }
 
-/// One batch; true when it was the last. Tried again with fewer rows when somebody was in its way, or it in somebody's.
-async fn batch(
-    run: &mut Run<'_>,
-    backfill: &Backfill,
-    columns: &[KeyColumn],
-    span: &mut Span<String>,
-    reached: &mut Reached,
-    size: &mut BatchSize,
-) -> Result<bool, Error> {
-    run.attempts.next_transaction();
-    loop {
-        let begun = Instant::now();
-        let end = find_end(run, backfill, columns, span, size.rows()).await?;
-        let rows = end.as_ref().map_or(0, |end| end.rows);
-        let last = end.as_ref().is_none_or(|end| rows < u64::from(size.rows()) || end.key == span.until);
-        let update = end.as_ref().map(|end| update(backfill, columns, &span.after, &end.key));
-        match run.try_write(&Batch { update, end, span, reached, last }).await {
-            Err(Error::Busy { .. }) => {
-                size.shrink();
-                run.pause().await?;
-            }
-            Err(error) => return Err(error),
-            Ok(next) => {
-                size.observe(rows, begun.elapsed());
-                (*span, *reached) = next;
-                return Ok(last);
-            }
-        }
+#[async_trait::async_trait]
+impl<'a> Table<'a> for Rows<'_, 'a> {
+    fn job(&self) -> &Job {
+        self.run.job
+    }
+
+    fn progress(&self) -> &watch::Sender<Progress> {
+        self.run.progress
+    }
+
+    fn attempts(&mut self) -> &mut Attempts<'a> {
+        &mut self.run.attempts
+    }
+
+    fn place(&self) -> &str {
+        &self.run.server.place
+    }
+
+    async fn estimate(&mut self) -> Result<Option<u64>, Error> {
+        // What the server's own statistics say.
+        let sql = format!("SELECT TABLE_ROWS FROM information_schema.TABLES WHERE {}", is_table(self.backfill));
+        let rows: Result<Option<Option<u64>>, _> = self.run.connection.query_first(&sql).await;
+        Ok(rows.map_err(|error| meaning(&self.run.server.place, &sql, &error))?.flatten())
+    }
+
+    async fn last_key(&mut self) -> Result<Option<Key>, Error> {
+        let backwards = self.list(&|column| format!("{} DESC", column.quoted()));
+        let texts = self.list(&KeyColumn::text);
+        self.key(&format!("SELECT {texts} FROM {} ORDER BY {backwards} LIMIT 1", self.backfill.table)).await
+    }
+
+    async fn key_at(&mut self, span: &Span<String>, number: u32) -> Result<Option<Key>, Error> {
+        let (key, before) = (self.list(&KeyColumn::quoted), number - 1);
+        let rows = format!("SELECT {key} FROM {} WHERE {}", self.backfill.table, self.within(span)?);
+        let texts = self.list(&KeyColumn::text);
+        self.key(&format!("SELECT {texts} FROM ({rows} ORDER BY {key} LIMIT 1 OFFSET {before}) last")).await
+    }
+
+    async fn count(&mut self, span: &Span<String>) -> Result<u64, Error> {
+        let sql = format!("SELECT COUNT(*) FROM {} WHERE {}", self.backfill.table, self.within(span)?);
+        let row = self.run.first_row(&sql).await?;
+        row.and_then(|row| row.get(0)).ok_or_else(|| unreadable(self.run, self.backfill))
+    }
+
+    async fn write(&mut self, batch: &Batch<'_>) -> Result<Reached, Error> {
+        let update = batch.until.map(|until| update(self.backfill, &self.columns, batch.after, until));
+        self.run.try_write(&OneBatch { update, batch }).await
     }
 }
 
-struct Batch<'a> {
+impl Rows<'_, '_> {
+    fn list(&self, form: &dyn Fn(&KeyColumn) -> String) -> String {
+        self.columns.iter().map(form).collect::<Vec<_>>().join(", ")
+    }
+
+    async fn key(&mut self, sql: &str) -> Result<Option<Key>, Error> {
+        let Some(row) = self.run.first_row(sql).await? else { return Ok(None) };
+        let text = |position: usize| row.get_opt::<String, _>(position).and_then(Result::ok);
+        let key: Option<Key> = (0..self.columns.len()).map(text).collect();
+        key.map(Some).ok_or_else(|| unreadable(self.run, self.backfill))
+    }
+
+    fn within(&self, span: &Span<String>) -> Result<String, Error> {
+        if [&span.after, &span.until].iter().any(|key| !key.is_empty() && key.len() != self.columns.len()) {
+            return Err(Error::DamagedLedger {
+                database: self.run.server.place.clone(),
+                reason: format!("the cursor of version {} is of another key", self.run.job.version),
+            });
+        }
+        Ok(within(&self.columns, &span.after, &span.until))
+    }
+}
+
+struct OneBatch<'a> {
     update: Option<String>,
-    end: Option<End>,
-    span: &'a Span<String>,
-    reached: &'a Reached,
-    last: bool,
+    batch: &'a Batch<'a>,
 }
 
 #[async_trait::async_trait]
-impl Work for Batch<'_> {
-    type Output = (Span<String>, Reached);
+impl Work for OneBatch<'_> {
+    type Output = Reached;
 
-    async fn run(&self, here: &mut Here<'_>) -> Result<(Span<String>, Reached), Error> {
+    async fn run(&self, here: &mut Here<'_>) -> Result<Reached, Error> {
         ledger::check_fence(here).await?;
-        let (mut span, mut next) = (self.span.clone(), self.reached.clone());
-        if let (Some(end), Some(update)) = (&self.end, &self.update) {
-            next.rows_written += here.run(update).await?;
-            next.rows_done += end.rows;
-            next.batches += 1;
-            span.after.clone_from(&end.key);
-            next.cursor = Some(span.text());
+        let mut reached = self.batch.reached.clone();
+        if let Some(update) = &self.update {
+            reached.rows_written += here.run(update).await?;
         }
-        let state = if self.last { here.job.kind.done() } else { State::Claimed };
-        ledger::write(here, state, &next).await?;
-        Ok((span, next))
+        ledger::write(here, self.batch.state, &reached).await?;
+        Ok(reached)
     }
 }
 
-fn update(backfill: &Backfill, columns: &[KeyColumn], start: &Key, end: &Key) -> String {
-    let mut conditions = vec![up_to(columns, end)];
-    if !start.is_empty() {
-        conditions.push(beyond(columns, start));
-    }
-    conditions.extend(backfill.only_where.as_ref().map(|only| format!("({only})")));
-    format!("UPDATE {} SET {} WHERE {}", backfill.table, backfill.set, conditions.join(" AND "))
+fn update(backfill: &Backfill, columns: &[KeyColumn], after: &Key, until: &Key) -> String {
+    let condition = backfill.only_where.as_ref().map(|only| format!(" AND ({only})")).unwrap_or_default();
+    format!("UPDATE {} SET {} WHERE {}{condition}", backfill.table, backfill.set, within(columns, after, until))
 }
 
-async fn find_end(
-    run: &mut Run<'_>,
-    backfill: &Backfill,
-    columns: &[KeyColumn],
-    span: &Span<String>,
-    rows: u32,
-) -> Result<Option<End>, Error> {
-    if span.until.is_empty() {
-        return Ok(None);
+fn within(columns: &[KeyColumn], after: &Key, until: &Key) -> String {
+    let mut conditions = vec![up_to(columns, until)];
+    if !after.is_empty() {
+        conditions.push(beyond(columns, after));
     }
-    let list = |form: &dyn Fn(&KeyColumn) -> String| columns.iter().map(form).collect::<Vec<_>>().join(", ");
-    let key = list(&KeyColumn::quoted);
-    let mut within = up_to(columns, &span.until);
-    if !span.after.is_empty() {
-        within = format!("{within} AND {}", beyond(columns, &span.after));
-    }
-    let sql = format!(
-        "SELECT {}, COUNT(*) OVER () FROM (SELECT {key} FROM {} WHERE {within} ORDER BY {key} LIMIT {rows}) batch
-         ORDER BY {} LIMIT 1",
-        list(&KeyColumn::text),
-        backfill.table,
-        list(&|column| format!("{} DESC", column.quoted())),
-    );
-    let Some(row) = run.first_row(&sql).await? else { return Ok(None) };
-    let rows: Option<u64> = row.get(columns.len());
-    let rows = rows.ok_or_else(|| unreadable(run, backfill))?;
-    Ok(Some(End { rows, key: key_of(run, backfill, columns, &row)? }))
-}
-
-fn key_of(
-    run: &Run<'_>,
-    backfill: &Backfill,
-    columns: &[KeyColumn],
-    row: &mysql_async::Row,
-) -> Result<Key, Error> {
-    let text = |position: usize| row.get_opt::<String, _>(position).and_then(Result::ok);
-    let key: Option<Key> = (0..columns.len()).map(text).collect();
-    key.ok_or_else(|| unreadable(run, backfill))
+    conditions.join(" AND ")
 }
 
 fn unreadable(run: &Run<'_>, backfill: &Backfill) -> Error {
@@ -163,30 +148,6 @@ fn unreadable(run: &Run<'_>, backfill: &Backfill) -> Error {
         database: run.server.place.clone(),
         reason: format!("the key of {} is not readable as text", backfill.table),
     }
-}
-
-/// What is left to do, by the ledger; up to the last row that is there now if it does not say.
-async fn span_of(
-    run: &mut Run<'_>,
-    backfill: &Backfill,
-    columns: &[KeyColumn],
-    reached: &Reached,
-) -> Result<Span<String>, Error> {
-    let list = |form: &dyn Fn(&KeyColumn) -> String| columns.iter().map(form).collect::<Vec<_>>().join(", ");
-    let backwards = list(&|column| format!("{} DESC", column.quoted()));
-    let sql = format!("SELECT {} FROM {} ORDER BY {backwards} LIMIT 1", list(&KeyColumn::text), backfill.table);
-    let until = match run.first_row(&sql).await? {
-        Some(row) => key_of(run, backfill, columns, &row)?,
-        None => Key::new(),
-    };
-    let damaged = |reason: String| Error::DamagedLedger { database: run.server.place.clone(), reason };
-    let version = run.job.version;
-    let span = Span::read(reached.cursor.as_deref(), until)
-        .map_err(|error| damaged(format!("the cursor of version {version} is not readable: {error}")))?;
-    if [&span.after, &span.until].iter().any(|key| !key.is_empty() && key.len() != columns.len()) {
-        return Err(damaged(format!("the cursor of version {version} is of another key")));
-    }
-    Ok(span)
 }
 
 /// The key's columns. Refuses columns that are not there or may hold NULL (a row without a key is in no batch).
@@ -242,11 +203,4 @@ fn is_table(backfill: &Backfill) -> String {
     let table = names.last().map(|name| literal(name)).unwrap_or_else(|| "NULL".to_owned());
     let database = if names.len() > 1 { literal(&names[0]) } else { "DATABASE()".to_owned() };
     format!("TABLE_SCHEMA = {database} AND TABLE_NAME = {table}")
-}
-
-/// What the server's own statistics say.
-async fn estimate(run: &mut Run<'_>, backfill: &Backfill) -> Result<Option<u64>, Error> {
-    let sql = format!("SELECT TABLE_ROWS FROM information_schema.TABLES WHERE {}", is_table(backfill));
-    let rows: Result<Option<Option<u64>>, _> = run.connection.query_first(&sql).await;
-    Ok(rows.map_err(|error| meaning(&run.server.place, &sql, &error))?.flatten())
 }

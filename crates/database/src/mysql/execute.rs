@@ -2,14 +2,14 @@
 
 use super::connect::Server;
 use super::doubt;
-use super::ledger::{self, Reached};
+use super::ledger;
 use super::transaction::{Here, Run, Work};
 use super::{backfill, one_by_one, preflight, statement};
 use crate::control::Control;
 use crate::decision::{Decision, decide};
 use crate::error::Error;
 use crate::job::{Job, Kind, Progress};
-use crate::ledger::{Row, State};
+use crate::ledger::{Reached, Row, State};
 use lockstep_core::in_flight::Measurement;
 use lockstep_core::step::Action;
 use tokio::sync::watch;
@@ -155,8 +155,7 @@ fn begin_after(job: &Job, row: Row) -> Begin {
     if row.kind != job.kind {
         return Begin { reached: Reached::default(), undoes_unfinished_work };
     }
-    let Row { cursor, rows_done, rows_written, batches, .. } = row;
-    Begin { reached: Reached { cursor, rows_done, rows_written, batches }, undoes_unfinished_work }
+    Begin { reached: Reached::of(row), undoes_unfinished_work }
 }
 
 /// Records how far the job is.

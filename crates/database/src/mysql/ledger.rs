@@ -6,7 +6,7 @@ use super::transaction::Here;
 use crate::decision::{self, Found};
 use crate::error::Error;
 use crate::job::Kind;
-use crate::ledger::{FORMAT, Ledger, Owner, Row, State};
+use crate::ledger::{FORMAT, Ledger, Owner, Reached, Row, State};
 use lockstep_core::{Fence, NodeId, Version};
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable as _;
@@ -188,15 +188,6 @@ async fn lock(here: &mut Here<'_>) -> Result<Fence, Error> {
 pub(super) async fn check_fence(here: &mut Here<'_>) -> Result<(), Error> {
     let stored = lock(here).await?;
     decision::check_fence(here.place, stored, here.job.fence)
-}
-
-/// How far a row is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Reached {
-    pub(super) cursor: Option<String>,
-    pub(super) rows_done: u64,
-    pub(super) rows_written: u64,
-    pub(super) batches: u64,
 }
 
 /// Writes the job's row and raises the fence. Never down: neither this condition nor the trigger lets it.

@@ -9,11 +9,11 @@
 use super::doubt;
 use super::execute::{Begin, ClaimRow, Confirm};
 use super::introspect;
-use super::ledger::{self, Reached};
+use super::ledger;
 use super::statement;
 use super::transaction::{Here, Run, Work};
 use crate::error::Error;
-use crate::ledger::State;
+use crate::ledger::{Reached, State};
 use lockstep_core::in_flight::Measurement;
 
 /// Where a list of statements stands, as the ledger keeps it: `2`, or `2 <fingerprint>` while the third is running.

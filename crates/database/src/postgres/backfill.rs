@@ -1,37 +1,49 @@
-//! Keyset batches, each its own transaction together with its cursor.
+//! What PostgreSQL does for the batches of a backfill.
 
 use super::connect::meaning;
 use super::execute::ClaimRow;
-use super::ledger::{self, Reached};
+use super::ledger;
 use super::transaction::{Here, Run, Work};
-use crate::batch_size::BatchSize;
+use crate::batches::{self, Batch, Key, Table};
 use crate::error::Error;
-use crate::ledger::State;
-use crate::retry::milliseconds;
+use crate::job::{Job, Progress};
+use crate::ledger::Reached;
+use crate::retry::{Attempts, milliseconds};
 use crate::span::Span;
 use crate::statement::quote;
 use lockstep_core::in_flight::Measurement;
 use lockstep_core::step::Backfill;
 use std::time::Instant;
+use tokio::sync::watch;
 use tokio_postgres::Statement;
 use tokio_postgres::types::ToSql;
 
 /// The statements of a backfill, prepared once.
 struct Prepared {
-    find_last: Statement,
-    find_first_end: Statement,
-    find_end: Statement,
-    update_first: Statement,
+    last_key: Statement,
+    /// Before the first row is done.
+    first: Within,
+    /// Beyond the last row that is done.
+    then: Within,
+}
+
+/// Statements that are bounded by keys: the last one first, and the one before the first, if there is one.
+struct Within {
+    key_at: Statement,
+    count: Statement,
     update: Statement,
 }
 
-/// A key, each column as the server prints it: text goes through every type and back without loss.
-type Key = Vec<String>;
+impl Prepared {
+    fn within(&self, after: &Key) -> &Within {
+        if after.is_empty() { &self.first } else { &self.then }
+    }
+}
 
-/// Where a batch ends.
-struct End {
-    key: Key,
-    rows: u64,
+struct Rows<'r, 'a> {
+    run: &'r mut Run<'a>,
+    backfill: &'r Backfill,
+    prepared: Prepared,
 }
 
 /// Runs the batches that are left.
@@ -41,127 +53,108 @@ pub(super) async fn run(run: &mut Run<'_>, backfill: &Backfill) -> Result<Measur
     let Some(begin) = run.write(&ClaimRow).await? else {
         return Ok(run.measurement(0, 0));
     };
-    let mut reached = begin.reached;
-    let mut span = span_of(run, &prepared, &reached).await?;
-    let rows_total_estimate = estimate(run, backfill).await?;
-    let mut size = BatchSize::new(backfill.batch_rows_max, run.job.patience.batch_target);
-    let mut is_last = false;
-    while !is_last {
-        run.progress.send_modify(|progress| {
-            progress.rows_done = reached.rows_done;
-            progress.batches = reached.batches;
-            progress.rows_total_estimate = rows_total_estimate;
-        });
-        run.go_on().await?;
-        is_last = batch(run, &prepared, &mut span, &mut reached, &mut size).await?;
-    }
+    let mut rows = Rows { run: &mut *run, backfill, prepared };
+    let reached = batches::run(&mut rows, begin.reached, backfill.batch_rows_max).await?;
     let duration_ms = milliseconds(started.elapsed());
     Ok(Measurement { duration_ms, ..run.measurement(reached.rows_written, reached.batches) })
 }
 
-/// One batch; true when it was the last. Tried again with fewer rows when somebody was in its way, or it in somebody's.
-async fn batch(
-    run: &mut Run<'_>,
-    prepared: &Prepared,
-    span: &mut Span<String>,
-    reached: &mut Reached,
-    size: &mut BatchSize,
-) -> Result<bool, Error> {
-    run.attempts.next_transaction();
-    loop {
-        let begun = Instant::now();
-        let end = run.alone(find_end(run, prepared, span, size.rows())).await?;
-        let rows = end.as_ref().map_or(0, |end| end.rows);
-        let last = end.as_ref().is_none_or(|end| rows < u64::from(size.rows()) || end.key == span.until);
-        match run.try_write(&Batch { prepared, span, end, reached, last }).await {
-            Err(Error::Busy { .. }) => {
-                size.shrink();
-                run.pause().await?;
-            }
-            Err(error) => return Err(error),
-            Ok(next) => {
-                size.observe(rows, begun.elapsed());
-                (*span, *reached) = next;
-                return Ok(last);
-            }
-        }
+#[async_trait::async_trait]
+impl<'a> Table<'a> for Rows<'_, 'a> {
+    fn job(&self) -> &Job {
+        self.run.job
+    }
+
+    fn progress(&self) -> &watch::Sender<Progress> {
+        self.run.progress
+    }
+
+    fn attempts(&mut self) -> &mut Attempts<'a> {
+        &mut self.run.attempts
+    }
+
+    fn place(&self) -> &str {
+        &self.run.server.place
+    }
+
+    async fn estimate(&mut self) -> Result<Option<u64>, Error> {
+        // What the planner of the server believes; nothing before the table was analysed.
+        let sql = "SELECT reltuples::bigint FROM pg_class WHERE oid = to_regclass($1)";
+        let row = self.run.client.query_opt(sql, &[&self.backfill.table]).await;
+        let row = row.map_err(|error| meaning(&self.run.server.place, sql, &error))?;
+        Ok(row.and_then(|row| u64::try_from(row.get::<_, i64>(0)).ok()))
+    }
+
+    async fn last_key(&mut self) -> Result<Option<Key>, Error> {
+        Ok(self.row(&self.prepared.last_key, &[], "finding the last row").await?.as_ref().map(key_of))
+    }
+
+    async fn key_at(&mut self, span: &Span<String>, number: u32) -> Result<Option<Key>, Error> {
+        let before = i64::from(number) - 1;
+        let mut values: Vec<&(dyn ToSql + Sync)> = vec![&before];
+        values.extend(bounds(&span.until, &span.after));
+        let key_at = &self.prepared.within(&span.after).key_at;
+        Ok(self.row(key_at, &values, "finding the end of a batch").await?.as_ref().map(key_of))
+    }
+
+    async fn count(&mut self, span: &Span<String>) -> Result<u64, Error> {
+        let values: Vec<_> = bounds(&span.until, &span.after).collect();
+        let count = &self.prepared.within(&span.after).count;
+        let row = self.row(count, &values, "counting the rows of the last batch").await?;
+        Ok(row.and_then(|row| u64::try_from(row.get::<_, i64>(0)).ok()).unwrap_or(0))
+    }
+
+    async fn write(&mut self, batch: &Batch<'_>) -> Result<Reached, Error> {
+        let update = &self.prepared.within(batch.after).update;
+        self.run.try_write(&OneBatch { update, batch }).await
     }
 }
 
-struct Batch<'a> {
-    prepared: &'a Prepared,
-    span: &'a Span<String>,
-    end: Option<End>,
-    reached: &'a Reached,
-    last: bool,
+impl Rows<'_, '_> {
+    /// A row of a query outside of any transaction of ours; cancelled on request.
+    async fn row(
+        &self,
+        statement: &Statement,
+        values: &[&(dyn ToSql + Sync)],
+        what: &str,
+    ) -> Result<Option<tokio_postgres::Row>, Error> {
+        let run = &*self.run;
+        let query = async {
+            let found = run.client.query_opt(statement, values).await;
+            found.map_err(|error| meaning(&run.server.place, what, &error))
+        };
+        run.alone(query).await
+    }
+}
+
+struct OneBatch<'a> {
+    update: &'a Statement,
+    batch: &'a Batch<'a>,
 }
 
 #[async_trait::async_trait]
-impl Work for Batch<'_> {
-    type Output = (Span<String>, Reached);
+impl Work for OneBatch<'_> {
+    type Output = Reached;
 
-    async fn run(&self, here: &Here<'_>) -> Result<(Span<String>, Reached), Error> {
+    async fn run(&self, here: &Here<'_>) -> Result<Reached, Error> {
         ledger::check_fence(here).await?;
-        let (mut span, mut next) = (self.span.clone(), self.reached.clone());
-        if let Some(end) = &self.end {
-            next.rows_written += self.update(here, end).await?;
-            next.rows_done += end.rows;
-            next.batches += 1;
-            span.after.clone_from(&end.key);
-            next.cursor = Some(span.text());
+        let mut reached = self.batch.reached.clone();
+        if let Some(until) = self.batch.until {
+            let values: Vec<_> = bounds(until, self.batch.after).collect();
+            let written = here.transaction.execute(self.update, &values).await;
+            reached.rows_written += written.map_err(|error| here.meaning("UPDATE of a batch", &error))?;
         }
-        let state = if self.last { here.job.kind.done() } else { State::Claimed };
-        ledger::write(here, state, &next).await?;
-        Ok((span, next))
+        ledger::write(here, self.batch.state, &reached).await?;
+        Ok(reached)
     }
 }
 
-impl Batch<'_> {
-    async fn update(&self, here: &Here<'_>, end: &End) -> Result<u64, Error> {
-        let after = &self.span.after;
-        let statement = if after.is_empty() { &self.prepared.update_first } else { &self.prepared.update };
-        let values: Vec<_> = parameters(after).chain(parameters(&end.key)).collect();
-        here.transaction
-            .execute(statement, &values)
-            .await
-            .map_err(|error| here.meaning("UPDATE of a batch", &error))
-    }
+fn bounds<'k>(until: &'k Key, after: &'k Key) -> impl Iterator<Item = &'k (dyn ToSql + Sync)> {
+    until.iter().chain(after).map(|value| value as &(dyn ToSql + Sync))
 }
 
-fn parameters(key: &Key) -> impl Iterator<Item = &(dyn ToSql + Sync)> {
-    key.iter().map(|value| value as &(dyn ToSql + Sync))
-}
-
-async fn find_end(
-    run: &Run<'_>,
-    prepared: &Prepared,
-    span: &Span<String>,
-    rows: u32,
-) -> Result<Option<End>, Error> {
-    if span.until.is_empty() {
-        return Ok(None);
-    }
-    let statement = if span.after.is_empty() { &prepared.find_first_end } else { &prepared.find_end };
-    let limit = i64::from(rows);
-    let mut values: Vec<&(dyn ToSql + Sync)> = vec![&limit];
-    values.extend(parameters(&span.until).chain(parameters(&span.after)));
-    let found = run.client.query_opt(statement, &values).await;
-    let found = found.map_err(|error| meaning(&run.server.place, "finding the end of a batch", &error))?;
-    Ok(found.map(|row| End {
-        rows: u64::try_from(row.get::<_, i64>(0)).unwrap_or(0),
-        key: (1..row.len()).map(|column| row.get(column)).collect(),
-    }))
-}
-
-/// What is left to do, by the ledger; up to the last row that is there now if it does not say.
-async fn span_of(run: &Run<'_>, prepared: &Prepared, reached: &Reached) -> Result<Span<String>, Error> {
-    let last = run.client.query_opt(&prepared.find_last, &[]).await;
-    let last = last.map_err(|error| meaning(&run.server.place, "finding the last row", &error))?;
-    let until = last.map(|row| (0..row.len()).map(|column| row.get(column)).collect()).unwrap_or_default();
-    Span::read(reached.cursor.as_deref(), until).map_err(|error| Error::DamagedLedger {
-        database: run.server.place.clone(),
-        reason: format!("the cursor of version {} is not readable: {error}", run.job.version),
-    })
+fn key_of(row: &tokio_postgres::Row) -> Key {
+    (0..row.len()).map(|column| row.get(column)).collect()
 }
 
 async fn prepare(run: &Run<'_>, backfill: &Backfill) -> Result<Prepared, Error> {
@@ -172,37 +165,41 @@ async fn prepare(run: &Run<'_>, backfill: &Backfill) -> Result<Prepared, Error> 
     let settings = "SET DateStyle = ISO; SET plan_cache_mode = force_custom_plan";
     run.client.batch_execute(settings).await.map_err(|error| meaning(&run.server.place, settings, &error))?;
     let types = key_types(run, backfill).await?;
-    let key = backfill.key.iter().map(|column| quote(column)).collect::<Vec<_>>().join(", ");
-    let texts =
-        backfill.key.iter().map(|column| format!("{}::text", quote(column))).collect::<Vec<_>>().join(", ");
+    let list = |of: &dyn Fn(String) -> String| {
+        backfill.key.iter().map(|column| of(quote(column))).collect::<Vec<_>>().join(", ")
+    };
     // With the table's name before it: a bare name would mean the text beside it, and `9` comes after `10` as text.
-    let backwards =
-        backfill.key.iter().map(|column| format!("batch.{} DESC", quote(column))).collect::<Vec<_>>().join(", ");
-    let find_end = |within: &str| {
-        format!(
-            "WITH batch AS (SELECT {key} FROM {} {within} ORDER BY {key} LIMIT $1)
-             SELECT count(*) OVER (), {texts} FROM batch ORDER BY {backwards} LIMIT 1",
-            backfill.table
-        )
-    };
-    let condition = backfill.only_where.as_ref().map(|only| format!(" AND ({only})")).unwrap_or_default();
-    let update = |beyond: &str, before: usize| {
-        format!(
-            "UPDATE {} SET {} WHERE {beyond} ({key}) <= ({}){condition}",
-            backfill.table,
-            backfill.set,
-            places(&types, before)
-        )
-    };
-    let find_last = format!("SELECT {texts} FROM {} batch ORDER BY {backwards} LIMIT 1", backfill.table);
-    let until = format!("WHERE ({key}) <= ({})", places(&types, 1));
-    let after = format!("{until} AND ({key}) > ({})", places(&types, 1 + types.len()));
+    let backwards = list(&|column| format!("keys.{column} DESC"));
+    let last_key = format!("SELECT {} FROM {} keys ORDER BY {backwards} LIMIT 1", list(&as_text), backfill.table);
     Ok(Prepared {
-        find_last: statement(run, &find_last).await?,
-        find_first_end: statement(run, &find_end(&until)).await?,
-        find_end: statement(run, &find_end(&after)).await?,
-        update_first: statement(run, &update("", 0)).await?,
-        update: statement(run, &update(&format!("({key}) > ({}) AND", places(&types, 0)), types.len())).await?,
+        last_key: statement(run, &last_key).await?,
+        first: within(run, backfill, &types, false).await?,
+        then: within(run, backfill, &types, true).await?,
+    })
+}
+
+fn as_text(column: String) -> String {
+    format!("{column}::text")
+}
+
+async fn within(run: &Run<'_>, backfill: &Backfill, types: &[String], is_beyond: bool) -> Result<Within, Error> {
+    let Backfill { table, set, only_where, .. } = backfill;
+    let key = backfill.key.iter().map(|column| quote(column)).collect::<Vec<_>>();
+    let (texts, key) = (key.iter().cloned().map(as_text).collect::<Vec<_>>().join(", "), key.join(", "));
+    let bounds = |before: usize| {
+        let up_to = format!("({key}) <= ({})", places(types, before));
+        let after = || format!(" AND ({key}) > ({})", places(types, before + types.len()));
+        up_to + &if is_beyond { after() } else { String::new() }
+    };
+    let key_at = format!(
+        "SELECT {texts} FROM (SELECT {key} FROM {table} WHERE {} ORDER BY {key} OFFSET $1 LIMIT 1) last",
+        bounds(1)
+    );
+    let condition = only_where.as_ref().map(|only| format!(" AND ({only})")).unwrap_or_default();
+    Ok(Within {
+        key_at: statement(run, &key_at).await?,
+        count: statement(run, &format!("SELECT count(*) FROM {table} WHERE {}", bounds(0))).await?,
+        update: statement(run, &format!("UPDATE {table} SET {set} WHERE {}{condition}", bounds(0))).await?,
     })
 }
 
@@ -241,12 +238,4 @@ async fn key_types(run: &Run<'_>, backfill: &Backfill) -> Result<Vec<String>, Er
 
 fn unusable(run: &Run<'_>, reason: String) -> Error {
     Error::InvalidAction { step: run.job.step_name.clone(), reason }
-}
-
-/// What the planner of the server believes; nothing before the table was analysed.
-async fn estimate(run: &Run<'_>, backfill: &Backfill) -> Result<Option<u64>, Error> {
-    let sql = "SELECT reltuples::bigint FROM pg_class WHERE oid = to_regclass($1)";
-    let row = run.client.query_opt(sql, &[&backfill.table]).await;
-    let row = row.map_err(|error| meaning(&run.server.place, sql, &error))?;
-    Ok(row.and_then(|row| u64::try_from(row.get::<_, i64>(0)).ok()))
 }

@@ -2,7 +2,7 @@
 
 use super::connect::Server;
 use super::doubt;
-use super::ledger::{self, Reached};
+use super::ledger;
 use super::lock_mode::LockMode;
 use super::transaction::{Here, Run, Work};
 use super::{backfill, one_by_one, preflight};
@@ -10,7 +10,7 @@ use crate::control::Control;
 use crate::decision::{Decision, decide};
 use crate::error::Error;
 use crate::job::{Job, Kind, Progress};
-use crate::ledger::{Row, State};
+use crate::ledger::{Reached, Row, State};
 use crate::statement::{Quoting, check_statements};
 use lockstep_core::in_flight::Measurement;
 use lockstep_core::step::Action;
@@ -155,8 +155,7 @@ fn begin_after(job: &Job, row: Row) -> Begin {
     if row.kind != job.kind {
         return Begin { reached: Reached::default(), resumed: false, undoes_unfinished_work };
     }
-    let Row { cursor, rows_done, rows_written, batches, .. } = row;
-    Begin { reached: Reached { cursor, rows_done, rows_written, batches }, resumed: true, undoes_unfinished_work }
+    Begin { reached: Reached::of(row), resumed: true, undoes_unfinished_work }
 }
 
 /// Records how far the job is.

@@ -5,10 +5,11 @@ use super::transaction::Here;
 use crate::decision::{self, Found};
 use crate::error::Error;
 use crate::job::Kind;
-use crate::ledger::{FORMAT, Ledger, Owner, Row, State};
+use crate::ledger::{FORMAT, Ledger, Owner, Reached, Row, State};
 use lockstep_core::{Fence, NodeId, Version};
-use tokio_postgres::GenericClient;
+use tokio::sync::OnceCell;
 use tokio_postgres::types::ToSql;
+use tokio_postgres::{GenericClient, Statement};
 
 /// What an operator runs to remove a ledger.
 pub(super) const REMEDY: &str = "DROP SCHEMA lockstep CASCADE";
@@ -168,9 +169,26 @@ pub(super) async fn found(here: &Here<'_>) -> Result<Found, Error> {
     })
 }
 
+/// The statements of almost every transaction, prepared once a connection.
+#[derive(Default)]
+pub(super) struct Prepared {
+    lock: OnceCell<Statement>,
+    write: OnceCell<Statement>,
+}
+
+async fn prepared<'s>(
+    here: &'s Here<'_>,
+    cell: &'s OnceCell<Statement>,
+    sql: &str,
+) -> Result<&'s Statement, Error> {
+    let prepare = || here.transaction.prepare(sql);
+    cell.get_or_try_init(prepare).await.map_err(|error| here.meaning(sql, &error))
+}
+
 async fn lock(here: &Here<'_>) -> Result<Fence, Error> {
     let sql = "SELECT fence FROM lockstep.meta FOR UPDATE";
-    let row = here.transaction.query_opt(sql, &[]).await.map_err(|error| here.meaning(sql, &error))?;
+    let lock = prepared(here, &here.prepared.lock, sql).await?;
+    let row = here.transaction.query_opt(lock, &[]).await.map_err(|error| here.meaning(sql, &error))?;
     let row = row.ok_or_else(|| damaged(here.place, "lockstep.meta is empty"))?;
     Ok(Fence(unsigned(row.get(0))))
 }
@@ -180,27 +198,20 @@ pub(super) async fn check_fence(here: &Here<'_>) -> Result<(), Error> {
     decision::check_fence(here.place, lock(here).await?, here.job.fence)
 }
 
-/// How far a row is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Reached {
-    pub(super) cursor: Option<String>,
-    pub(super) rows_done: u64,
-    pub(super) rows_written: u64,
-    pub(super) batches: u64,
-}
+/// Raises the fence, unless it is there already: a batch need not write it again. Writes no row under a lower one.
+const WRITE: &str = "
+WITH raised AS (UPDATE lockstep.meta SET fence = $6::bigint WHERE fence < $6::bigint)
+INSERT INTO lockstep.ledger
+    SELECT $1::bigint, $2::text, $3::text, $4::text, $5::text, $6::bigint, $7::text, $8::bigint, $9::bigint, $10::bigint, now()
+    FROM lockstep.meta WHERE fence <= $6::bigint
+ON CONFLICT (version) DO UPDATE SET state = excluded.state, kind = excluded.kind, fence = excluded.fence,
+    cursor = excluded.cursor, rows_done = excluded.rows_done, rows_written = excluded.rows_written,
+    batches = excluded.batches, updated_at = excluded.updated_at";
 
-/// Writes the job's row and raises the fence. Never down: neither this condition nor the trigger lets it.
+/// Writes the job's row and raises the fence. Never down: neither this statement nor the trigger lets it.
 pub(super) async fn write(here: &Here<'_>, state: State, reached: &Reached) -> Result<(), Error> {
     let job = here.job;
     let fence = signed(job.fence.0);
-    let sql = "UPDATE lockstep.meta SET fence = $1 WHERE fence <= $1";
-    if here.transaction.execute(sql, &[&fence]).await.map_err(|error| here.meaning(sql, &error))? == 0 {
-        check_fence(here).await?;
-    }
-    let sql = "INSERT INTO lockstep.ledger VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, now())
-               ON CONFLICT (version) DO UPDATE SET state = excluded.state, kind = excluded.kind, fence = excluded.fence,
-                   cursor = excluded.cursor, rows_done = excluded.rows_done, rows_written = excluded.rows_written,
-                   batches = excluded.batches, updated_at = excluded.updated_at";
     let numbers = [job.version.0, reached.rows_done, reached.rows_written, reached.batches].map(signed);
     let values: [&(dyn ToSql + Sync); 10] = [
         &numbers[0],
@@ -214,8 +225,12 @@ pub(super) async fn write(here: &Here<'_>, state: State, reached: &Reached) -> R
         &numbers[2],
         &numbers[3],
     ];
-    here.transaction.execute(sql, &values).await.map_err(|error| here.meaning(sql, &error))?;
-    Ok(())
+    let write = prepared(here, &here.prepared.write, WRITE).await?;
+    let written = here.transaction.execute(write, &values).await;
+    match written.map_err(|error| here.meaning("writing the ledger", &error))? {
+        0 => check_fence(here).await,
+        _ => Ok(()),
+    }
 }
 
 /// Rows above a version.

@@ -3,13 +3,10 @@
 use super::connect::meaning;
 use super::doubt::{self, ConcurrentIndex, IndexConstraint};
 use super::execute::{Begin, ClaimRow, Confirm};
-use super::ledger::Reached;
 use super::lock_mode::LockMode;
-use super::transaction::Run;
+use super::transaction::{Run, set_lock_timeout};
 use crate::error::Error;
-use crate::job::Patience;
-use crate::ledger::State;
-use crate::retry::milliseconds;
+use crate::ledger::{Reached, State};
 use crate::statement::{self, Quoting};
 use lockstep_core::in_flight::Measurement;
 
@@ -32,9 +29,20 @@ pub(super) async fn run(run: &mut Run<'_>, statements: &[String]) -> Result<Meas
 }
 
 /// Runs one statement until it had its locks. From the second attempt on, the one before may have left something.
-async fn run_one(run: &mut Run<'_>, sql: &str, mut in_doubt: bool) -> Result<(), Error> {
+async fn run_one(run: &mut Run<'_>, sql: &str, in_doubt: bool) -> Result<(), Error> {
     let is_concurrent = is_concurrent(sql);
-    set_lock_timeout(run, is_concurrent).await?;
+    if is_concurrent {
+        // The short timeout would only throw the work of the build away again and again: it counts each wait for an old transaction.
+        set_lock_timeout(&run.client, &run.server.place, run.job.patience.concurrent_wait_max).await?;
+    }
+    let done = until_done(run, sql, is_concurrent, in_doubt).await;
+    if is_concurrent && done.is_ok() {
+        set_lock_timeout(&run.client, &run.server.place, run.job.patience.lock_timeout).await?;
+    }
+    done
+}
+
+async fn until_done(run: &mut Run<'_>, sql: &str, is_concurrent: bool, mut in_doubt: bool) -> Result<(), Error> {
     let lock_mode = if is_concurrent { None } else { LockMode::of(&[sql]) };
     run.go_on().await?;
     loop {
@@ -97,12 +105,4 @@ async fn is_made(run: &Run<'_>, constraint: &IndexConstraint) -> Result<bool, Er
 /// A concurrent build waits for old transactions, and nobody waits behind it.
 fn is_concurrent(sql: &str) -> bool {
     statement::tokens(sql, Quoting::Standard).iter().any(|token| token.is_word("concurrently"))
-}
-
-/// The short timeout would only throw the work of a concurrent build away again and again: it counts each wait for an old transaction.
-async fn set_lock_timeout(run: &Run<'_>, is_concurrent: bool) -> Result<(), Error> {
-    let Patience { lock_timeout, concurrent_wait_max, .. } = run.job.patience;
-    let timeout = if is_concurrent { concurrent_wait_max } else { lock_timeout };
-    let set = format!("SET lock_timeout = {}", milliseconds(timeout));
-    run.client.batch_execute(&set).await.map_err(|error| meaning(&run.server.place, &set, &error))
 }

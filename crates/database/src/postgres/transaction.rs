@@ -1,6 +1,7 @@
 //! Transactions with short lock timeouts that are tried again, and statements that can be cancelled.
 
 use super::connect::{Server, commit_meaning, meaning};
+use super::ledger;
 use super::lock_mode::LockMode;
 use super::lookout::TableHolders;
 use super::watchdog::{Alarm, Watchdog};
@@ -27,6 +28,7 @@ pub(super) struct Run<'a> {
     pub(super) attempts: Attempts<'a>,
     pub(super) progress: &'a watch::Sender<Progress>,
     pub(super) cancel: &'a CancellationToken,
+    prepared: ledger::Prepared,
     watchdog: Watchdog,
 }
 
@@ -34,6 +36,7 @@ pub(super) struct Run<'a> {
 pub(super) struct Here<'a> {
     pub(super) place: &'a str,
     pub(super) transaction: &'a Transaction<'a>,
+    pub(super) prepared: &'a ledger::Prepared,
     pub(super) job: &'a Job,
 }
 
@@ -71,9 +74,11 @@ impl<'a> Run<'a> {
         control: &'a Control,
     ) -> Result<Self, Error> {
         let client = server.connect().await?;
+        set_lock_timeout(&client, &server.place, job.patience.lock_timeout).await?;
         let watchdog = Watchdog::start(server, &client, &job.patience).await?;
         let attempts = Attempts::new(&job.patience, control, progress);
-        Ok(Self { server, client, job, attempts, progress, cancel: &control.cancel, watchdog })
+        let prepared = ledger::Prepared::default();
+        Ok(Self { server, client, job, attempts, progress, cancel: &control.cancel, prepared, watchdog })
     }
 
     /// One transaction, tried again while others hold what it needs.
@@ -94,7 +99,7 @@ impl<'a> Run<'a> {
     pub(super) async fn try_write<W: Work>(&mut self, work: &W) -> Result<W::Output, Error> {
         self.attempts.begin();
         let stop = self.stop();
-        cancellable(stop, attempt(&mut self.client, &self.server.place, self.job, work)).await
+        cancellable(stop, attempt(&mut self.client, &self.server.place, self.job, &self.prepared, work)).await
     }
 
     /// Work outside of a transaction; cancelled on request.
@@ -117,7 +122,7 @@ impl<'a> Run<'a> {
     pub(super) async fn wait_for_holders(&mut self, mode: Option<LockMode>) -> Result<(), Error> {
         let Some(mode) = mode.filter(|_| !self.job.targets.is_empty()) else { return Ok(()) };
         let (place, job) = (self.server.place.as_str(), self.job);
-        let mut lookout = TableHolders { place, client: &self.client, targets: &job.targets, mode };
+        let mut lookout = TableHolders::new(place, &self.client, &job.targets, mode);
         holders::wait_out(&mut self.attempts, &job.patience, place, &job.step_name, &mut lookout).await
     }
 
@@ -138,11 +143,21 @@ impl<'a> Run<'a> {
     }
 }
 
-async fn attempt<W: Work>(client: &mut Client, place: &str, job: &Job, work: &W) -> Result<W::Output, Error> {
+/// How long the statements of a connection wait for one lock.
+pub(super) async fn set_lock_timeout(client: &Client, place: &str, timeout: Duration) -> Result<(), Error> {
+    let set = format!("SET lock_timeout = {}", milliseconds(timeout));
+    client.batch_execute(&set).await.map_err(|error| meaning(place, &set, &error))
+}
+
+async fn attempt<W: Work>(
+    client: &mut Client,
+    place: &str,
+    job: &Job,
+    prepared: &ledger::Prepared,
+    work: &W,
+) -> Result<W::Output, Error> {
     let transaction = client.transaction().await.map_err(|error| meaning(place, "BEGIN", &error))?;
-    let lock_timeout = format!("SET LOCAL lock_timeout = {}", milliseconds(job.patience.lock_timeout));
-    transaction.batch_execute(&lock_timeout).await.map_err(|error| meaning(place, &lock_timeout, &error))?;
-    let output = work.run(&Here { place, transaction: &transaction, job }).await?;
+    let output = work.run(&Here { place, transaction: &transaction, prepared, job }).await?;
     transaction.commit().await.map_err(|error| commit_meaning(place, &job.step_name, &error))?;
     Ok(output)
 }

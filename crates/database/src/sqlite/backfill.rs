@@ -1,11 +1,11 @@
 //! Keyset batches, each its own transaction together with its cursor.
 
 use super::execute::{Run, claim_row};
-use super::ledger::{self, Reached};
+use super::ledger;
 use super::session::Here;
 use crate::batch_size::BatchSize;
 use crate::error::Error;
-use crate::ledger::State;
+use crate::ledger::{Reached, State};
 use crate::retry::milliseconds;
 use crate::span::Span;
 use crate::statement::quote;

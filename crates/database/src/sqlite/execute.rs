@@ -1,13 +1,13 @@
 //! Executing and reverting.
 
-use super::ledger::{self, Reached};
+use super::ledger;
 use super::session::{Here, Session};
 use super::{Sqlite, backfill, preflight};
 use crate::control::Control;
 use crate::decision::{Decision, decide};
 use crate::error::{Error, beginning};
 use crate::job::{Job, Kind, Progress};
-use crate::ledger::State;
+use crate::ledger::{Reached, State};
 use crate::retry::{Attempts, milliseconds};
 use crate::statement::{self, Quoting, check_statements};
 use lockstep_core::in_flight::Measurement;

@@ -4,7 +4,7 @@ use super::session::Here;
 use crate::decision::{self, Found};
 use crate::error::Error;
 use crate::job::{Job, Kind};
-use crate::ledger::{FORMAT, Ledger, Owner, Row, State};
+use crate::ledger::{FORMAT, Ledger, Owner, Reached, Row, State};
 use lockstep_core::{Fence, NodeId, Version};
 use rusqlite::{OptionalExtension, named_params};
 
@@ -146,22 +146,6 @@ pub(super) fn raise_fence(here: &Here<'_>, fence: Fence) -> Result<(), Error> {
         here.connection.execute("UPDATE lockstep_meta SET fence = ?1 WHERE fence <= ?1", [signed(fence.0)]),
     )?;
     if raised == 0 { check_fence(here, fence) } else { Ok(()) }
-}
-
-/// How far a row is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Reached {
-    pub(super) cursor: Option<String>,
-    pub(super) rows_done: u64,
-    pub(super) rows_written: u64,
-    pub(super) batches: u64,
-}
-
-impl Reached {
-    pub(super) fn of(row: Row) -> Self {
-        let Row { cursor, rows_done, rows_written, batches, .. } = row;
-        Self { cursor, rows_done, rows_written, batches }
-    }
 }
 
 /// Writes the job's row and raises the fence.

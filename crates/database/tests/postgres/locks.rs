@@ -118,6 +118,27 @@ async fn a_holder_is_waited_out_by_whoever_sees_no_more_than_its_locks() {
     assert_eq!(running.result.await.unwrap().unwrap().attempts, 1);
 }
 
+/// It does so for whoever waits for `deadlock_timeout` in its queue, where nobody else may have to wait so long.
+#[tokio::test]
+async fn an_automatic_vacuum_gives_way() {
+    let stand = stand().await;
+    let plain = stand.users(200_000).await;
+    plain.batch("ALTER SYSTEM SET autovacuum_naptime = 1").await.unwrap();
+    plain.batch("SELECT pg_reload_conf()").await.unwrap();
+    // It pauses at each page, for minutes in all.
+    let slow =
+        "autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1, autovacuum_vacuum_threshold = 1,
+        autovacuum_vacuum_scale_factor = 0";
+    plain.batch(&format!("ALTER TABLE users SET ({slow})")).await.unwrap();
+    plain.batch("UPDATE users SET name = 'dead'").await.unwrap();
+    let vacuums = "SELECT count(*) FROM pg_stat_progress_vacuum WHERE relid = 'users'::regclass";
+    while one_integer(&plain, vacuums).await == 0 {}
+    let database = stand.claimed().await;
+    let job = forward(1, statements(&[ADD_EMAIL]));
+    assert_eq!(job.patience.end_blockers_after, None);
+    execute(&database, &job).await.unwrap();
+}
+
 /// A concurrent build waits for every old transaction, for longer than any lock is waited for.
 #[tokio::test]
 async fn a_concurrent_build_outlasts_an_old_transaction() {

@@ -5,7 +5,7 @@ use super::running::{Next, Running};
 use crate::duty::{Duty, Work};
 use crate::failpoint::{self, Failpoint};
 use crate::progress::Activity;
-use lockstep_core::in_flight::{Failure, Stage};
+use lockstep_core::in_flight::{Failure, Measurement, Stage};
 use lockstep_core::{Command, Step, Version};
 use lockstep_database::{Error, Kind};
 
@@ -76,8 +76,15 @@ impl Running {
             Err(problem) => return self.failed_by(duty, work, problem).await,
         }
         failpoint::reach(before(duty));
+        let node = self.parts.owner.node_name.clone();
+        tracing::info!(%node, version = %work.version, step = %work.step_name, does = activity(duty).name(), "begins");
         match self.run_job(work).await {
             Ok(measurement) => {
+                let Measurement { duration_ms, lock_wait_ms, attempts, rows, batches, .. } = measurement;
+                tracing::info!(
+                    %node, version = %work.version, step = %work.step_name, does = activity(duty).name(),
+                    duration_ms, lock_wait_ms, attempts, rows, batches, "done"
+                );
                 self.measured = (work.kind == Kind::Forward).then_some((work.version, measurement));
                 self.attempts = None;
                 self.show_error(None);

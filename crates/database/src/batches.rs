@@ -1,0 +1,152 @@
+//! The loop of a backfill where rows are locked one by one: keyset batches, each its own transaction together with its cursor.
+
+use crate::batch_size::BatchSize;
+use crate::error::Error;
+use crate::job::{Job, Progress};
+use crate::ledger::{Reached, State};
+use crate::retry::Attempts;
+use crate::span::Span;
+use std::time::Instant;
+use tokio::sync::watch;
+
+/// A key, each column as the server prints it: text goes through every type and back without loss.
+pub(crate) type Key = Vec<String>;
+
+/// One batch: rows with keys above `after`, up to `until`.
+pub(crate) struct Batch<'a> {
+    /// Empty: from the first row on.
+    pub(crate) after: &'a Key,
+    /// `None`: there are no rows left.
+    pub(crate) until: Option<&'a Key>,
+    /// What the ledger says afterwards; the rows that the batch changes come on top.
+    pub(crate) reached: Reached,
+    pub(crate) state: State,
+}
+
+/// What an engine does for it.
+#[async_trait::async_trait]
+pub(crate) trait Table<'a>: Send {
+    fn job(&self) -> &Job;
+    fn progress(&self) -> &watch::Sender<Progress>;
+    fn attempts(&mut self) -> &mut Attempts<'a>;
+    /// Where the database is.
+    fn place(&self) -> &str;
+
+    /// What the engine believes how many rows there are; `None` when it does not know.
+    async fn estimate(&mut self) -> Result<Option<u64>, Error>;
+    /// The greatest key; `None` for a table without rows.
+    async fn last_key(&mut self) -> Result<Option<Key>, Error>;
+    /// The key of the row with this number in a span, from 1; `None` when it has fewer rows.
+    async fn key_at(&mut self, span: &Span<String>, number: u32) -> Result<Option<Key>, Error>;
+    /// How many rows a span has.
+    async fn count(&mut self, span: &Span<String>) -> Result<u64, Error>;
+    /// Fence check, rows and ledger row in one transaction that is tried once; how far the ledger is then.
+    async fn write(&mut self, batch: &Batch<'_>) -> Result<Reached, Error>;
+}
+
+/// Where a batch ends.
+struct End {
+    key: Key,
+    rows: u64,
+}
+
+/// Runs the batches that are left, from where the ledger says.
+pub(crate) async fn run<'a>(
+    table: &mut impl Table<'a>,
+    mut reached: Reached,
+    batch_rows_max: u32,
+) -> Result<Reached, Error> {
+    let mut span = span_of(table, &reached).await?;
+    let rows_total_estimate = table.estimate().await?;
+    let mut size = BatchSize::new(batch_rows_max, table.job().patience.batch_target);
+    let mut is_last = false;
+    while !is_last {
+        table.progress().send_modify(|progress| {
+            progress.rows_done = reached.rows_done;
+            progress.batches = reached.batches;
+            progress.rows_total_estimate = rows_total_estimate;
+        });
+        go_on(table).await?;
+        is_last = batch(table, &mut span, &mut reached, &mut size).await?;
+    }
+    Ok(reached)
+}
+
+/// What is left to do, by the ledger; up to the last row that is there now if it does not say.
+async fn span_of<'a>(table: &mut impl Table<'a>, reached: &Reached) -> Result<Span<String>, Error> {
+    let until = table.last_key().await?.unwrap_or_default();
+    Span::read(reached.cursor.as_deref(), until).map_err(|error| Error::DamagedLedger {
+        database: table.place().to_owned(),
+        reason: format!("the cursor of version {} is not readable: {error}", table.job().version),
+    })
+}
+
+/// One batch; true when it was the last. Tried again with fewer rows when somebody was in its way, or it in somebody's.
+async fn batch<'a>(
+    table: &mut impl Table<'a>,
+    span: &mut Span<String>,
+    reached: &mut Reached,
+    size: &mut BatchSize,
+) -> Result<bool, Error> {
+    table.attempts().next_transaction();
+    loop {
+        let end = find_end(table, span, size.rows()).await?;
+        let is_last = end.as_ref().is_none_or(|end| end.key == span.until);
+        let next = next(table.job(), span, reached, end.as_ref(), is_last);
+        let begun = Instant::now();
+        match table.write(&next).await {
+            Err(Error::Busy { .. }) => {
+                size.shrink();
+                pause(table).await?;
+            }
+            Err(error) => return Err(error),
+            Ok(now) => {
+                *reached = now;
+                if let Some(end) = end {
+                    size.observe(end.rows, begun.elapsed());
+                    span.after = end.key;
+                }
+                return Ok(is_last);
+            }
+        }
+    }
+}
+
+fn next<'a>(
+    job: &Job,
+    span: &'a Span<String>,
+    reached: &Reached,
+    end: Option<&'a End>,
+    is_last: bool,
+) -> Batch<'a> {
+    let mut reached = reached.clone();
+    if let Some(end) = end {
+        reached.rows_done += end.rows;
+        reached.batches += 1;
+        reached.cursor = Some(Span { after: end.key.clone(), until: span.until.clone() }.text());
+    }
+    let state = if is_last { job.kind.done() } else { State::Claimed };
+    Batch { after: &span.after, until: end.map(|end| &end.key), reached, state }
+}
+
+/// `None` when no rows are left.
+async fn find_end<'a>(table: &mut impl Table<'a>, span: &Span<String>, rows: u32) -> Result<Option<End>, Error> {
+    if span.until.is_empty() {
+        return Ok(None);
+    }
+    if let Some(key) = table.key_at(span, rows).await? {
+        return Ok(Some(End { key, rows: rows.into() }));
+    }
+    let rows = table.count(span).await?;
+    Ok((rows > 0).then(|| End { key: span.until.clone(), rows }))
+}
+
+async fn go_on<'a>(table: &mut impl Table<'a>) -> Result<(), Error> {
+    let (place, what) = (table.place().to_owned(), table.job().step_name.clone());
+    table.attempts().go_on(&place, &what).await
+}
+
+async fn pause<'a>(table: &mut impl Table<'a>) -> Result<(), Error> {
+    let (place, what) = (table.place().to_owned(), table.job().step_name.clone());
+    table.attempts().pause(&place, &what).await
+}
