@@ -36,18 +36,20 @@ pub(crate) trait Table<'a>: Send {
     async fn estimate(&mut self) -> Result<Option<u64>, Error>;
     /// The greatest key; `None` for a table without rows.
     async fn last_key(&mut self) -> Result<Option<Key>, Error>;
-    /// The key of the row with this number in a span, from 1; `None` when it has fewer rows.
-    async fn key_at(&mut self, span: &Span<String>, number: u32) -> Result<Option<Key>, Error>;
+    /// The end of a batch of about so many rows at the beginning of a span; `None` when it has fewer rows.
+    async fn end_of(&mut self, span: &Span<String>, rows: u32) -> Result<Option<End>, Error>;
     /// How many rows a span has.
     async fn count(&mut self, span: &Span<String>) -> Result<u64, Error>;
     /// Fence check, rows and ledger row in one transaction that is tried once; how far the ledger is then.
     async fn write(&mut self, batch: &Batch<'_>) -> Result<Reached, Error>;
+    /// How many rows still need it after all were gone through, where rows change their key; `None` where they keep it.
+    async fn left_over(&mut self) -> Result<Option<u64>, Error>;
 }
 
 /// Where a batch ends.
-struct End {
-    key: Key,
-    rows: u64,
+pub(crate) struct End {
+    pub(crate) key: Key,
+    pub(crate) rows: u64,
 }
 
 /// Runs the batches that are left, from where the ledger says.
@@ -59,6 +61,7 @@ pub(crate) async fn run<'a>(
     let mut span = span_of(table, &reached).await?;
     let rows_total_estimate = table.estimate().await?;
     let mut size = BatchSize::new(batch_rows_max, table.job().patience.batch_target);
+    let mut rounds = Rounds::default();
     let mut is_last = false;
     while !is_last {
         table.progress().send_modify(|progress| {
@@ -67,7 +70,7 @@ pub(crate) async fn run<'a>(
             progress.rows_total_estimate = rows_total_estimate;
         });
         go_on(table).await?;
-        is_last = batch(table, &mut span, &mut reached, &mut size).await?;
+        is_last = batch(table, &mut span, &mut reached, &mut size, &mut rounds).await?;
     }
     Ok(reached)
 }
@@ -81,18 +84,26 @@ async fn span_of<'a>(table: &mut impl Table<'a>, reached: &Reached) -> Result<Sp
     })
 }
 
-/// One batch; true when it was the last. Tried again with fewer rows when somebody was in its way, or it in somebody's.
+/// One batch; true when there was none left, and the ledger says so. Tried again with fewer rows when somebody was in its way, or it in
+/// somebody's.
 async fn batch<'a>(
     table: &mut impl Table<'a>,
     span: &mut Span<String>,
     reached: &mut Reached,
     size: &mut BatchSize,
+    rounds: &mut Rounds,
 ) -> Result<bool, Error> {
     table.attempts().next_transaction();
     loop {
         let end = find_end(table, span, size.rows()).await?;
-        let is_last = end.as_ref().is_none_or(|end| end.key == span.until);
-        let next = next(table.job(), span, reached, end.as_ref(), is_last);
+        if end.is_none()
+            && let Some(until) = rounds.another(table).await?
+        {
+            *span = Span { after: Key::new(), until };
+            continue;
+        }
+        let is_last = end.is_none();
+        let next = next(table.job(), span, reached, end.as_ref());
         let begun = Instant::now();
         match table.write(&next).await {
             Err(Error::Busy { .. }) => {
@@ -102,9 +113,12 @@ async fn batch<'a>(
             Err(error) => return Err(error),
             Ok(now) => {
                 *reached = now;
-                if let Some(end) = end {
-                    size.observe(end.rows, begun.elapsed());
-                    span.after = end.key;
+                if let Some(End { key, rows }) = end {
+                    // Pages without rows say nothing of what a row takes.
+                    if rows > 0 {
+                        size.observe(rows, begun.elapsed());
+                    }
+                    span.after = key;
                 }
                 return Ok(is_last);
             }
@@ -112,33 +126,43 @@ async fn batch<'a>(
     }
 }
 
-fn next<'a>(
-    job: &Job,
-    span: &'a Span<String>,
-    reached: &Reached,
-    end: Option<&'a End>,
-    is_last: bool,
-) -> Batch<'a> {
+fn next<'a>(job: &Job, span: &'a Span<String>, reached: &Reached, end: Option<&'a End>) -> Batch<'a> {
     let mut reached = reached.clone();
     if let Some(end) = end {
         reached.rows_done += end.rows;
         reached.batches += 1;
         reached.cursor = Some(Span { after: end.key.clone(), until: span.until.clone() }.text());
     }
-    let state = if is_last { job.kind.done() } else { State::Claimed };
+    let state = if end.is_some() { State::Claimed } else { job.kind.done() };
     Batch { after: &span.after, until: end.map(|end| &end.key), reached, state }
 }
 
 /// `None` when no rows are left.
 async fn find_end<'a>(table: &mut impl Table<'a>, span: &Span<String>, rows: u32) -> Result<Option<End>, Error> {
-    if span.until.is_empty() {
+    if span.until.is_empty() || span.after == span.until {
         return Ok(None);
     }
-    if let Some(key) = table.key_at(span, rows).await? {
-        return Ok(Some(End { key, rows: rows.into() }));
+    if let Some(end) = table.end_of(span, rows).await? {
+        return Ok(Some(end));
     }
     let rows = table.count(span).await?;
     Ok((rows > 0).then(|| End { key: span.until.clone(), rows }))
+}
+
+/// Rows that change their key while others are gone through are gone through again, as long as each round leaves fewer.
+#[derive(Default)]
+struct Rounds {
+    left: Option<u64>,
+}
+
+impl Rounds {
+    /// Up to where; `None` when there is to be no other round.
+    async fn another<'a>(&mut self, table: &mut impl Table<'a>) -> Result<Option<Key>, Error> {
+        let Some(left) = table.left_over().await? else { return Ok(None) };
+        let is_getting_on = self.left.is_none_or(|before| left < before);
+        self.left = Some(left);
+        if left > 0 && is_getting_on { table.last_key().await } else { Ok(None) }
+    }
 }
 
 async fn go_on<'a>(table: &mut impl Table<'a>) -> Result<(), Error> {

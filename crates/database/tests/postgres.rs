@@ -2,6 +2,8 @@
 //!
 //! The tests share one server, which they start themselves, and have a database each. Without PostgreSQL they fail.
 
+#[path = "postgres/backfill.rs"]
+mod backfill;
 mod conformance;
 #[path = "postgres/grants.rs"]
 mod grants;

@@ -6,7 +6,7 @@ use super::key::{KeyColumn, beyond, up_to};
 use super::ledger;
 use super::sql::{Token, literal, tokens};
 use super::transaction::{Here, Run, Work};
-use crate::batches::{self, Batch, Key, Table};
+use crate::batches::{self, Batch, End, Key, Table};
 use crate::error::Error;
 use crate::job::{Job, Progress};
 use crate::ledger::Reached;
@@ -68,11 +68,12 @@ impl<'a> Table<'a> for Rows<'_, 'a> {
         self.key(&format!("SELECT {texts} FROM {} ORDER BY {backwards} LIMIT 1", self.backfill.table)).await
     }
 
-    async fn key_at(&mut self, span: &Span<String>, number: u32) -> Result<Option<Key>, Error> {
-        let (key, before) = (self.list(&KeyColumn::quoted), number - 1);
-        let rows = format!("SELECT {key} FROM {} WHERE {}", self.backfill.table, self.within(span)?);
+    async fn end_of(&mut self, span: &Span<String>, rows: u32) -> Result<Option<End>, Error> {
+        let (key, before) = (self.list(&KeyColumn::quoted), rows - 1);
+        let within = format!("SELECT {key} FROM {} WHERE {}", self.backfill.table, self.within(span)?);
         let texts = self.list(&KeyColumn::text);
-        self.key(&format!("SELECT {texts} FROM ({rows} ORDER BY {key} LIMIT 1 OFFSET {before}) last")).await
+        let sql = format!("SELECT {texts} FROM ({within} ORDER BY {key} LIMIT 1 OFFSET {before}) last");
+        Ok(self.key(&sql).await?.map(|key| End { key, rows: rows.into() }))
     }
 
     async fn count(&mut self, span: &Span<String>) -> Result<u64, Error> {
@@ -84,6 +85,10 @@ impl<'a> Table<'a> for Rows<'_, 'a> {
     async fn write(&mut self, batch: &Batch<'_>) -> Result<Reached, Error> {
         let update = batch.until.map(|until| update(self.backfill, &self.columns, batch.after, until));
         self.run.try_write(&OneBatch { update, batch }).await
+    }
+
+    async fn left_over(&mut self) -> Result<Option<u64>, Error> {
+        Ok(None)
     }
 }
 

@@ -3,8 +3,9 @@
 use super::connect::meaning;
 use super::execute::ClaimRow;
 use super::ledger;
+use super::pages;
 use super::transaction::{Here, Run, Work};
-use crate::batches::{self, Batch, Key, Table};
+use crate::batches::{self, Batch, End, Key, Table};
 use crate::error::Error;
 use crate::job::{Job, Progress};
 use crate::ledger::Reached;
@@ -29,7 +30,7 @@ struct Prepared {
 
 /// Statements that are bounded by keys: the last one first, and the one before the first, if there is one.
 struct Within {
-    key_at: Statement,
+    end: Statement,
     count: Statement,
     update: Statement,
 }
@@ -49,14 +50,22 @@ struct Rows<'r, 'a> {
 /// Runs the batches that are left.
 pub(super) async fn run(run: &mut Run<'_>, backfill: &Backfill) -> Result<Measurement, Error> {
     let started = Instant::now();
-    let prepared = prepare(run, backfill).await?;
-    let Some(begin) = run.write(&ClaimRow).await? else {
-        return Ok(run.measurement(0, 0));
-    };
-    let mut rows = Rows { run: &mut *run, backfill, prepared };
-    let reached = batches::run(&mut rows, begin.reached, backfill.batch_rows_max).await?;
+    if backfill.batch_rows_max == 0 {
+        return Err(unusable(run, "`batch_rows_max` must be at least 1".to_owned()));
+    }
+    let reached =
+        if backfill.key == [pages::KEY] { pages::run(run, backfill).await } else { by_key(run, backfill).await };
+    let Some(reached) = reached? else { return Ok(run.measurement(0, 0)) };
     let duration_ms = milliseconds(started.elapsed());
     Ok(Measurement { duration_ms, ..run.measurement(reached.rows_written, reached.batches) })
+}
+
+/// `None` when it was done before.
+async fn by_key(run: &mut Run<'_>, backfill: &Backfill) -> Result<Option<Reached>, Error> {
+    let prepared = prepare(run, backfill).await?;
+    let Some(begin) = run.write(&ClaimRow).await? else { return Ok(None) };
+    let mut rows = Rows { run, backfill, prepared };
+    batches::run(&mut rows, begin.reached, backfill.batch_rows_max).await.map(Some)
 }
 
 #[async_trait::async_trait]
@@ -78,58 +87,69 @@ impl<'a> Table<'a> for Rows<'_, 'a> {
     }
 
     async fn estimate(&mut self) -> Result<Option<u64>, Error> {
-        // What the planner of the server believes; nothing before the table was analysed.
-        let sql = "SELECT reltuples::bigint FROM pg_class WHERE oid = to_regclass($1)";
-        let row = self.run.client.query_opt(sql, &[&self.backfill.table]).await;
-        let row = row.map_err(|error| meaning(&self.run.server.place, sql, &error))?;
-        Ok(row.and_then(|row| u64::try_from(row.get::<_, i64>(0)).ok()))
+        estimate(self.run, self.backfill).await
     }
 
     async fn last_key(&mut self) -> Result<Option<Key>, Error> {
-        Ok(self.row(&self.prepared.last_key, &[], "finding the last row").await?.as_ref().map(key_of))
+        Ok(row(self.run, &self.prepared.last_key, &[], "finding the last row").await?.as_ref().map(key_of))
     }
 
-    async fn key_at(&mut self, span: &Span<String>, number: u32) -> Result<Option<Key>, Error> {
-        let before = i64::from(number) - 1;
+    async fn end_of(&mut self, span: &Span<String>, rows: u32) -> Result<Option<End>, Error> {
+        let before = i64::from(rows) - 1;
         let mut values: Vec<&(dyn ToSql + Sync)> = vec![&before];
         values.extend(bounds(&span.until, &span.after));
-        let key_at = &self.prepared.within(&span.after).key_at;
-        Ok(self.row(key_at, &values, "finding the end of a batch").await?.as_ref().map(key_of))
+        let end = &self.prepared.within(&span.after).end;
+        let row = row(self.run, end, &values, "finding the end of a batch").await?;
+        Ok(row.map(|row| End { key: key_of(&row), rows: rows.into() }))
     }
 
     async fn count(&mut self, span: &Span<String>) -> Result<u64, Error> {
         let values: Vec<_> = bounds(&span.until, &span.after).collect();
         let count = &self.prepared.within(&span.after).count;
-        let row = self.row(count, &values, "counting the rows of the last batch").await?;
-        Ok(row.and_then(|row| u64::try_from(row.get::<_, i64>(0)).ok()).unwrap_or(0))
+        let row = row(self.run, count, &values, "counting the rows of the last batch").await?;
+        Ok(row.map_or(0, |row| number(&row)))
     }
 
     async fn write(&mut self, batch: &Batch<'_>) -> Result<Reached, Error> {
         let update = &self.prepared.within(batch.after).update;
         self.run.try_write(&OneBatch { update, batch }).await
     }
-}
 
-impl Rows<'_, '_> {
-    /// A row of a query outside of any transaction of ours; cancelled on request.
-    async fn row(
-        &self,
-        statement: &Statement,
-        values: &[&(dyn ToSql + Sync)],
-        what: &str,
-    ) -> Result<Option<tokio_postgres::Row>, Error> {
-        let run = &*self.run;
-        let query = async {
-            let found = run.client.query_opt(statement, values).await;
-            found.map_err(|error| meaning(&run.server.place, what, &error))
-        };
-        run.alone(query).await
+    async fn left_over(&mut self) -> Result<Option<u64>, Error> {
+        Ok(None)
     }
 }
 
-struct OneBatch<'a> {
-    update: &'a Statement,
-    batch: &'a Batch<'a>,
+/// A row of a query outside of any transaction of ours; cancelled on request.
+pub(super) async fn row(
+    run: &Run<'_>,
+    statement: &Statement,
+    values: &[&(dyn ToSql + Sync)],
+    what: &str,
+) -> Result<Option<tokio_postgres::Row>, Error> {
+    let query = async {
+        let found = run.client.query_opt(statement, values).await;
+        found.map_err(|error| meaning(&run.server.place, what, &error))
+    };
+    run.alone(query).await
+}
+
+/// The count in the first column.
+pub(super) fn number(row: &tokio_postgres::Row) -> u64 {
+    u64::try_from(row.get::<_, i64>(0)).unwrap_or(0)
+}
+
+/// What the planner of the server believes; nothing before the table was analysed.
+pub(super) async fn estimate(run: &Run<'_>, backfill: &Backfill) -> Result<Option<u64>, Error> {
+    let sql = "SELECT reltuples::bigint FROM pg_class WHERE oid = to_regclass($1)";
+    let row = run.client.query_opt(sql, &[&backfill.table]).await;
+    let row = row.map_err(|error| meaning(&run.server.place, sql, &error))?;
+    Ok(row.and_then(|row| u64::try_from(row.get::<_, i64>(0)).ok()))
+}
+
+pub(super) struct OneBatch<'a> {
+    pub(super) update: &'a Statement,
+    pub(super) batch: &'a Batch<'a>,
 }
 
 #[async_trait::async_trait]
@@ -137,19 +157,36 @@ impl Work for OneBatch<'_> {
     type Output = Reached;
 
     async fn run(&self, here: &Here<'_>) -> Result<Reached, Error> {
-        ledger::check_fence(here).await?;
         let mut reached = self.batch.reached.clone();
-        if let Some(until) = self.batch.until {
-            let values: Vec<_> = bounds(until, self.batch.after).collect();
-            let written = here.transaction.execute(self.update, &values).await;
-            reached.rows_written += written.map_err(|error| here.meaning("UPDATE of a batch", &error))?;
+        match self.batch.until {
+            None => ledger::check_fence(here).await?,
+            Some(until) => {
+                // Sent together.
+                tokio::try_join!(commit_at_leisure(here), ledger::check_fence(here))?;
+                reached.rows_written += self.update(here, until).await?;
+            }
         }
         ledger::write(here, self.batch.state, &reached).await?;
         Ok(reached)
     }
 }
 
-fn bounds<'k>(until: &'k Key, after: &'k Key) -> impl Iterator<Item = &'k (dyn ToSql + Sync)> {
+impl OneBatch<'_> {
+    async fn update(&self, here: &Here<'_>, until: &Key) -> Result<u64, Error> {
+        let values: Vec<_> = bounds(until, self.batch.after).collect();
+        let written = here.transaction.execute(self.update, &values).await;
+        written.map_err(|error| here.meaning("UPDATE of a batch", &error))
+    }
+}
+
+/// A crash of the server may take the newest batches back: each with its cursor, so they are done again. What ends the backfill is
+/// committed after them, and waits for the disk. Applications, whose commits wait for the same disk, have it to themselves meanwhile.
+async fn commit_at_leisure(here: &Here<'_>) -> Result<(), Error> {
+    let sql = "SET LOCAL synchronous_commit = off";
+    here.transaction.batch_execute(sql).await.map_err(|error| here.meaning(sql, &error))
+}
+
+pub(super) fn bounds<'k>(until: &'k Key, after: &'k Key) -> impl Iterator<Item = &'k (dyn ToSql + Sync)> {
     until.iter().chain(after).map(|value| value as &(dyn ToSql + Sync))
 }
 
@@ -158,9 +195,6 @@ fn key_of(row: &tokio_postgres::Row) -> Key {
 }
 
 async fn prepare(run: &Run<'_>, backfill: &Backfill) -> Result<Prepared, Error> {
-    if backfill.batch_rows_max == 0 {
-        return Err(unusable(run, "`batch_rows_max` must be at least 1".to_owned()));
-    }
     // Texts of times must not depend on the role's taste, and plans must know how small a batch is.
     let settings = "SET DateStyle = ISO; SET plan_cache_mode = force_custom_plan";
     run.client.batch_execute(settings).await.map_err(|error| meaning(&run.server.place, settings, &error))?;
@@ -191,19 +225,19 @@ async fn within(run: &Run<'_>, backfill: &Backfill, types: &[String], is_beyond:
         let after = || format!(" AND ({key}) > ({})", places(types, before + types.len()));
         up_to + &if is_beyond { after() } else { String::new() }
     };
-    let key_at = format!(
+    let end = format!(
         "SELECT {texts} FROM (SELECT {key} FROM {table} WHERE {} ORDER BY {key} OFFSET $1 LIMIT 1) last",
         bounds(1)
     );
     let condition = only_where.as_ref().map(|only| format!(" AND ({only})")).unwrap_or_default();
     Ok(Within {
-        key_at: statement(run, &key_at).await?,
+        end: statement(run, &end).await?,
         count: statement(run, &format!("SELECT count(*) FROM {table} WHERE {}", bounds(0))).await?,
         update: statement(run, &format!("UPDATE {table} SET {set} WHERE {}{condition}", bounds(0))).await?,
     })
 }
 
-async fn statement(run: &Run<'_>, sql: &str) -> Result<Statement, Error> {
+pub(super) async fn statement(run: &Run<'_>, sql: &str) -> Result<Statement, Error> {
     run.client.prepare(sql).await.map_err(|error| meaning(&run.server.place, sql, &error))
 }
 
@@ -236,6 +270,6 @@ async fn key_types(run: &Run<'_>, backfill: &Backfill) -> Result<Vec<String>, Er
     backfill.key.iter().map(type_of).collect()
 }
 
-fn unusable(run: &Run<'_>, reason: String) -> Error {
+pub(super) fn unusable(run: &Run<'_>, reason: String) -> Error {
     Error::InvalidAction { step: run.job.step_name.clone(), reason }
 }

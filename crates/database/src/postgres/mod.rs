@@ -18,6 +18,7 @@ mod ledger;
 mod lock_mode;
 mod lookout;
 mod one_by_one;
+mod pages;
 mod preflight;
 mod probe;
 mod rights;

@@ -161,7 +161,7 @@ fn base(rule: &Rule<'_>, found: &Found, new: &New) -> Result<Vec<Draft>, Refusal
                 expand(found, new, vec![add(found, new, ""), set_default])
                     .why("First without values, so that no row is written; the default counts for rows to come."),
             );
-            steps.push(fill::backfill(found, &new.name, directive.unwrap_or(&default), rows)?);
+            steps.push(fill::backfill(rule, found, &new.name, directive.unwrap_or(&default))?);
             if new.not_null {
                 steps.push(not_null::step(&found.name, &new.name, rows));
             }
@@ -176,7 +176,7 @@ fn base(rule: &Rule<'_>, found: &Found, new: &New) -> Result<Vec<Draft>, Refusal
                 steps.extend(fill::steps(rule, found, &filled)?);
             } else {
                 steps.push(written(found, new));
-                steps.push(fill::backfill(found, &new.name, expression, rows)?);
+                steps.push(fill::backfill(rule, found, &new.name, expression)?);
             }
         }
         (None, None) => unreachable!("a column without default and values is instant"),
@@ -197,7 +197,7 @@ fn numbered(rule: &Rule<'_>, found: &Found, new: &New) -> Result<Vec<Draft>, Ref
     Ok(vec![
         expand(found, new, forward)
             .why("First without numbers, so that no row is written; rows to come get theirs from the sequence."),
-        fill::backfill(found, &new.name, &next, rows)?,
+        fill::backfill(rule, found, &new.name, &next)?,
         not_null::step(&found.name, &new.name, rows),
     ])
 }

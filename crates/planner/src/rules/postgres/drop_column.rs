@@ -9,7 +9,7 @@ use super::{
 use crate::catalog::Known;
 use crate::draft::{Draft, Drafts};
 use crate::name;
-use crate::plan::Refusal;
+use crate::plan::{Refusal, Target};
 use lockstep_core::schema::{Column, ConstraintKind};
 use lockstep_core::step::{Action, Backfill, Phase};
 use sqlparser::ast::{DropBehavior, Ident};
@@ -123,7 +123,7 @@ fn steps(rule: &Rule<'_>, found: &Found, known: &Column) -> Result<Vec<Draft>, R
                 .why("Clients that no longer write the column must be able to leave it out."),
         );
         if let Some(expression) = rule.statement.backfill_of(&known.name) {
-            steps.push(filled_on_rollback(found, known, expression)?);
+            steps.push(filled_on_rollback(rule.target, found, known, expression)?);
         }
     }
     steps.push(switch(Phase::SwitchReads, &format!("do without {shown}")));
@@ -155,11 +155,11 @@ fn steps(rule: &Rule<'_>, found: &Found, known: &Column) -> Result<Vec<Draft>, R
 }
 
 /// Rows that were written without the column get a value before it becomes NOT NULL again.
-fn filled_on_rollback(found: &Found, known: &Column, expression: &str) -> Result<Draft, Refusal> {
+fn filled_on_rollback(target: Target, found: &Found, known: &Column, expression: &str) -> Result<Draft, Refusal> {
     let column = q(&known.name);
     let backfill = Backfill {
         table: found.name.sql(),
-        key: found.key_to_fill()?,
+        key: found.key_or_place(target)?,
         set: format!("{column} = ({expression})"),
         only_where: Some(format!("{column} IS NULL")),
         batch_rows_max: BATCH_ROWS_MAX,

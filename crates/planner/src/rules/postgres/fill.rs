@@ -22,7 +22,7 @@ pub(super) fn steps(rule: &Rule<'_>, found: &Found, fill: &Fill<'_>) -> Result<V
     let trigger = trigger(found, fill);
     let shown = column::shown(&found.name, fill.column);
     let rows = rule.rows(&found.name);
-    let mut filled = backfill(found, fill.column, fill.expression, rows)?;
+    let mut filled = backfill(rule, found, fill.column, fill.expression)?;
     let mut steps = Vec::new();
     if fill.revert.is_none() {
         filled.step.revert = None;
@@ -68,15 +68,10 @@ fn trigger(found: &Found, fill: &Fill<'_>) -> Trigger {
 }
 
 /// Fills the rows that have NULL, in batches.
-pub(super) fn backfill(
-    found: &Found,
-    column: &str,
-    expression: &str,
-    rows_estimate: Option<u64>,
-) -> Result<Draft, Refusal> {
+pub(super) fn backfill(rule: &Rule<'_>, found: &Found, column: &str, expression: &str) -> Result<Draft, Refusal> {
     let backfill = Backfill {
         table: found.name.sql(),
-        key: found.key_to_fill()?,
+        key: found.key_or_place(rule.target)?,
         set: format!("{} = ({expression})", q(column)),
         only_where: Some(format!("{} IS NULL", q(column))),
         batch_rows_max: BATCH_ROWS_MAX,
@@ -89,6 +84,6 @@ pub(super) fn backfill(
     )
     .holds(&found.name, ROW_EXCLUSIVE)
     .why("Rows are filled in short transactions, each of a few rows in the order of the key.");
-    draft.impact.rows_estimate = rows_estimate;
+    draft.impact.rows_estimate = rule.rows(&found.name);
     Ok(draft)
 }

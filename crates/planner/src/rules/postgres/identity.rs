@@ -23,7 +23,7 @@ pub(super) fn steps(
     Ok(vec![
         add_column::expand(found, new, forward)
             .why("First without numbers, so that no row is written; rows to come get theirs from a sequence."),
-        fill::backfill(found, &new.name, &next, rows)?,
+        fill::backfill(rule, found, &new.name, &next)?,
         not_null::step(&found.name, &new.name, rows),
         handed_over(found, new, identity, &own, &options),
     ])

@@ -228,6 +228,15 @@ impl Found {
             )
         })
     }
+
+    /// As [`Self::key_to_fill`], for rows that show whether they still need it: where they lie is key enough, from PostgreSQL 14 on.
+    fn key_or_place(&self, target: Target) -> Result<Vec<String>, Refusal> {
+        let is_partitioned = self.table.options.contains_key("partition by");
+        match self.key_to_fill() {
+            Err(_) if target.version >= 14 && !is_partitioned => Ok(vec!["ctid".to_owned()]),
+            key => key,
+        }
+    }
 }
 
 impl Rule<'_> {

@@ -11,7 +11,7 @@ use super::table_name::{Name, as_printed};
 use super::{BATCH_ROWS_MAX, Found, Rule, column, index, not_null, q, rewrite, sequences};
 use crate::draft::Draft;
 use crate::name;
-use crate::plan::Refusal;
+use crate::plan::{Refusal, Target};
 use lockstep_core::schema::{Column, Constraint, ConstraintKind};
 use lockstep_core::step::{Action, Assertion, Backfill, Phase};
 
@@ -221,7 +221,7 @@ pub(super) fn introduce(rule: &Rule<'_>, twin: &Twin<'_>) -> Result<Vec<Draft>, 
         Draft::statements(&format!("add {shown}"), Phase::Expand, make, Some(unmake))
             .holds(table, ACCESS_EXCLUSIVE)
             .why("The new form beside the old one; a trigger writes each when a client writes the other."),
-        filled(twin, &shown, rows)?,
+        filled(rule.target, twin, &shown, rows)?,
     ];
     if !there.nullable {
         steps.push(not_null::step(table, &new.name, rows));
@@ -243,12 +243,12 @@ pub(super) fn introduce(rule: &Rule<'_>, twin: &Twin<'_>) -> Result<Vec<Draft>, 
     Ok(steps)
 }
 
-fn filled(twin: &Twin<'_>, shown: &str, rows: Option<u64>) -> Result<Draft, Refusal> {
+fn filled(target: Target, twin: &Twin<'_>, shown: &str, rows: Option<u64>) -> Result<Draft, Refusal> {
     // The key is on the form that is there.
     let in_force = |column: String| if column == twin.new.name { twin.there.name.clone() } else { column };
     let backfill = Backfill {
         table: twin.found.name.sql(),
-        key: twin.found.key_to_fill()?.into_iter().map(in_force).collect(),
+        key: twin.found.key_or_place(target)?.into_iter().map(in_force).collect(),
         set: format!("{} = {}", q(&twin.new.name), twin.using),
         only_where: Some(format!("{} IS NULL", q(&twin.new.name))),
         batch_rows_max: BATCH_ROWS_MAX,
