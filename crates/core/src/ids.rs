@@ -56,6 +56,13 @@ number!(
     Timestamp
 );
 
+impl LogIndex {
+    /// True where there is no such entry: the log begins at 1.
+    pub(crate) fn is_none(&self) -> bool {
+        self.0 == 0
+    }
+}
+
 /// Takes a number also as text: JSON writes map keys as text, and serde buffers the content of a tagged enum as it stands.
 struct NumberVisitor;
 

@@ -22,12 +22,8 @@ pub struct InFlight {
     /// How far it is.
     pub stage: Stage,
     /// Log index of an operator's newest order to try at once what waits for its next attempt. 0 if there was none.
-    #[serde(default, skip_serializing_if = "is_none")]
+    #[serde(default, skip_serializing_if = "LogIndex::is_none")]
     pub hurried_at: LogIndex,
-}
-
-fn is_none(index: &LogIndex) -> bool {
-    *index == LogIndex::default()
 }
 
 /// How far the step in flight is. What a stage needs to resume lives in its variant.

@@ -41,6 +41,9 @@ pub struct State {
     /// Schemas that operators accepted as what a settled version gives, in place of what it gave when it settled.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) accepted: BTreeMap<Version, Fingerprint>,
+    /// Log index of an operator's newest order to compare every database's schema at once. 0 if there was none.
+    #[serde(default, skip_serializing_if = "LogIndex::is_none")]
+    pub(crate) schemas_asked_at: LogIndex,
     pub(crate) join_tokens: BTreeMap<String, Timestamp>,
     pub(crate) requests: BTreeMap<RequestId, request::Record>,
     /// Request ids, oldest first.
@@ -201,6 +204,14 @@ impl State {
     #[must_use]
     pub fn in_flight(&self) -> Option<&InFlight> {
         self.in_flight.as_ref()
+    }
+
+    /// Log index of an operator's newest order to try and to look at once, instead of after a pause. 0 if there was none.
+    #[must_use]
+    pub fn hurried_at(&self) -> LogIndex {
+        self.in_flight
+            .as_ref()
+            .map_or(self.schemas_asked_at, |flight| flight.hurried_at.max(self.schemas_asked_at))
     }
 
     /// The audit trail, oldest first.

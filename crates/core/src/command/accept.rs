@@ -49,7 +49,8 @@ pub(super) fn accept(
     let others = others(state, &fingerprint);
     if !others.is_empty() {
         return refuse(format!(
-            "the nodes do not agree: {}; make the same change there, or undo it on {name} (lockstep node repair {name})",
+            "the nodes do not agree: {}; make the same change there and let the agents look at once (lockstep change retry), or undo it on {name} \
+             (lockstep node repair {name})",
             others.join(", ")
         ));
     }

@@ -1,6 +1,7 @@
 //! Retry: what came to nothing is tried again.
 //!
 //! What is over gets versions of its own: the version log only grows. What is in flight is tried at once instead of after its pause.
+//! What a quarantined node keeps back has every schema compared at once.
 
 use super::Reply;
 use super::change::wrong_state;
@@ -9,6 +10,7 @@ use crate::change::{Status, StepRecord, StepStatus};
 use crate::event::Event;
 use crate::ids::{ChangeId, Version};
 use crate::in_flight::Stage;
+use crate::node;
 use crate::refusal::Refusal;
 use crate::state::{Context, State};
 
@@ -16,19 +18,25 @@ pub(super) fn retry(state: &mut State, context: &mut Context<'_>, name: &str) ->
     let action = format!("retry change {name}");
     context.require_operator(&action)?;
     let id = state.change_id(name)?;
+    let is_kept_back = state.nodes.values().any(|node| matches!(node.status, node::Status::Quarantined { .. }));
     if let Some(flight) = state.in_flight.as_mut().filter(|flight| flight.change == id) {
-        if matches!(flight.stage, Stage::Settling { .. }) {
+        if matches!(flight.stage, Stage::Settling { .. }) && !is_kept_back {
             return Ok(Reply::unchanged("every node holds its version, only clients are waited for", None));
         }
         flight.hurried_at = context.index;
     } else if state.changes[&id].next_step().is_some() {
-        return Ok(not_begun(state, id, name));
+        if !is_kept_back || state.changes[&id].is_held() {
+            return Ok(not_begun(state, id, name));
+        }
     } else {
         let again = steps_again(state, id, name)?;
         if again.is_empty() {
             return Ok(Reply::unchanged("it has settled", state.ended_at(&state.changes[&id])));
         }
         state.change_mut(id).steps.extend(again);
+    }
+    if is_kept_back {
+        state.schemas_asked_at = context.index;
     }
     context.record(state, action, "", Vec::new());
     context.events.push(Event::ChangeUpdated { change: id });

@@ -174,9 +174,9 @@ fn a_schema_is_accepted_once_every_node_has_it() {
         as client: accept shard-1     | no: client may not accept the schema of node shard-1: its role does not allow that (operators decide, agents report)
         accept shard-1 no-reason      | no: to accept the schema of node shard-1, give a reason: it goes into the audit trail
         accept shard-7                | no: there is no node named `shard-7`; `lockstep node list` shows those there are
-        accept shard-1                | no: cannot accept the schema of node `shard-1`: the nodes do not agree: shard-2 has schema s1 at version 1; make the same change there, or undo it on shard-1 (lockstep node repair shard-1)
+        accept shard-1                | no: cannot accept the schema of node `shard-1`: the nodes do not agree: shard-2 has schema s1 at version 1; make the same change there and let the agents look at once (lockstep change retry), or undo it on shard-1 (lockstep node repair shard-1)
         drift shard-2 schema s8       | ok; shard-2 quarantined
-        accept shard-1                | no: cannot accept the schema of node `shard-1`: the nodes do not agree: shard-2 has schema s8 at version 1; make the same change there, or undo it on shard-1 (lockstep node repair shard-1)
+        accept shard-1                | no: cannot accept the schema of node `shard-1`: the nodes do not agree: shard-2 has schema s8 at version 1; make the same change there and let the agents look at once (lockstep change retry), or undo it on shard-1 (lockstep node repair shard-1)
         drift shard-2 schema s9       | ok; shard-2 quarantined
         submit orders expand          | ok
         accept shard-1                | ok; shard-1 active; shard-2 active; v2 -> preparing

@@ -18,8 +18,9 @@ const END: &str = "<!-- tables: end -->\n";
 const COMMANDS: [&str; 7] = ["pause", "resume", "approve", "approve --now", "cancel", "rollback", "retry"];
 
 /// States of change `users`, with the history of each. Where `PAUSE` stands, it is paused or not.
-const STATES: [(&str, &str); 17] = [
+const STATES: [(&str, &str); 19] = [
     ("queued behind another change", "submit first expand; submit users expand contract?; PAUSE"),
+    ("kept back by a quarantined node", "drift shard-1; submit users expand; PAUSE"),
     ("awaiting approval", "submit users contract?; PAUSE"),
     ("keeping the old form", "submit users switch_reads contract retention 60; pass v1; PAUSE"),
     ("between two steps", "submit users expand backfill; all ready v1; pause users; all executed v1"),
@@ -28,6 +29,10 @@ const STATES: [(&str, &str); 17] = [
     ("executing", "submit users expand; all ready v1; PAUSE"),
     ("executing, without a revert", "submit users expand!; all ready v1; PAUSE"),
     ("settling", "open shop/a; submit users expand; all ready v1; all executed v1; PAUSE"),
+    (
+        "settling, kept back by a quarantined node",
+        "open shop/a; submit users expand; all ready v1; all executed v1; drift shard-1; PAUSE",
+    ),
     ("reverting", "submit users expand; all ready v1; failed shard-1 v1; PAUSE"),
     ("being rolled back", "submit users expand; pass v1; rollback users; PAUSE"),
     ("settled", "submit users contract?; approve users; all ready v1; PAUSE; all executed v1"),
@@ -69,12 +74,13 @@ fn shown(state: &State) -> String {
             name => name.replace('_', " "),
         },
     };
-    let is_hurried = flight.is_some_and(|flight| flight.hurried_at.0 > 0);
+    let is_hurried = state.hurried_at().0 > 0;
+    let hurried = if flight.is_some() { ", tried at once" } else { ", schemas compared at once" };
     let approved = |record: &lockstep_core::change::StepRecord| {
         record.approval.is_some() && matches!(record.status, StepStatus::Queued)
     };
     let notes = [
-        (is_hurried, ", tried at once"),
+        (is_hurried, hurried),
         (change.steps.iter().any(approved), ", approved"),
         (change.is_held() && !change.status(is_reverting).is_final(), ", paused"),
     ];
@@ -84,7 +90,7 @@ fn shown(state: &State) -> String {
 /// What of the state a repeated command may not touch.
 fn essence(state: &State) -> serde_json::Value {
     let mut value = serde_json::to_value(state).expect("a state serialises");
-    for part in ["applied", "clock", "requests", "request_order", "audit"] {
+    for part in ["applied", "clock", "requests", "request_order", "audit", "schemas_asked_at"] {
         value[part].take();
     }
     if value["in_flight"].is_object() {

@@ -123,3 +123,29 @@ fn what_others_were_built_on_is_not_tried_again() {
         "#,
     );
 }
+
+#[test]
+fn what_a_quarantined_node_keeps_back_has_all_schemas_compared_at_once() {
+    check(
+        r#"
+        cluster 2                   | shard-1 v0, shard-2 v0
+        drift shard-2               | ok; shard-2 quarantined
+        submit users expand         | ok
+        hurried                     | 0
+        retry users                 | ok
+        hurried                     | 7
+        pause users                 | ok
+        retry users                 | as it was: it is paused; lockstep change resume users lets it go on
+        resume users                | ok
+        caughtup shard-2 v0         | ok; shard-2 active; v1 -> preparing
+        hurried                     | 7
+        open shop/a                 | ok
+        all ready v1                | ok; v1 -> executing
+        all executed v1             | ok; v1 -> settling; clients are told v1
+        retry users                 | as it was: every node holds its version, only clients are waited for
+        drift shard-1               | ok; shard-1 quarantined
+        retry users                 | ok
+        hurried                     | 19
+        "#,
+    );
+}

@@ -420,7 +420,7 @@ impl World {
                 phase.map_or_else(|| "none".to_owned(), |phase| phase.name().to_owned())
             }
             "running" => self.running(),
-            "hurried" => self.state.in_flight().map_or_else(String::new, |flight| flight.hurried_at.to_string()),
+            "hurried" => self.state.hurried_at().to_string(),
             "audit" => self.state.audit().back().map_or_else(String::new, |record| {
                 let overridden = record.overridden.join(", ");
                 format!("{}: {} [{}] overrode [{overridden}]", record.actor, record.action, record.reason)

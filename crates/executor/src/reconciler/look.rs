@@ -82,11 +82,11 @@ impl Running {
         self.show(Activity::Idle, None);
         self.show_error(None);
         let interval = self.parts.settings.drift_interval;
-        let since = self.drift_checked.elapsed();
-        if since < interval {
+        let since = self.drift_checked.map(|checked| checked.elapsed());
+        if let Some(since) = since.filter(|since| *since < interval) {
             return Next::After(interval - since);
         }
-        self.drift_checked = Instant::now();
+        self.drift_checked = Some(Instant::now());
         let Some((version, required)) = self.must_have() else {
             return Next::After(interval);
         };

@@ -42,7 +42,8 @@ pub(super) struct Running {
     pub(super) told: Told,
     /// The newest schema that was as it must be: to name what differs when one is not.
     pub(super) fitting_schema: Option<Schema>,
-    pub(super) drift_checked: Instant,
+    /// When an idle node last compared its schema; `None`: that is due.
+    pub(super) drift_checked: Option<Instant>,
     progress: Progress,
 }
 
@@ -90,7 +91,7 @@ impl Running {
             out_of_reach: None,
             attempts: None,
             measured: None,
-            drift_checked: Instant::now(),
+            drift_checked: Some(Instant::now()),
             progress: Progress::new(Activity::Idle, None),
         }
     }
@@ -125,11 +126,13 @@ impl Running {
         }
     }
 
-    /// An operator does not want to wait for the next attempt: what is held back is begun at once.
+    /// An operator does not want to wait for the next attempt, or the next look at the schema: what is held back is begun at once.
     fn hurry(&mut self) {
-        let ordered = self.look(|state| state.in_flight().map_or(LogIndex::default(), |flight| flight.hurried_at));
-        if std::mem::replace(&mut self.hurried_at, ordered) != ordered && ordered != LogIndex::default() {
+        let ordered = self.look(State::hurried_at);
+        if ordered > self.hurried_at {
+            self.hurried_at = ordered;
             self.held = None;
+            self.drift_checked = None;
             self.out_of_reach = None;
             if let Some(attempts) = &mut self.attempts {
                 attempts.begin_again(&self.parts.settings);

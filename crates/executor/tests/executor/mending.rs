@@ -121,6 +121,39 @@ async fn drift_is_named_by_object_also_after_a_restart_and_accepted_once_all_hav
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_to_try_again_has_every_schema_compared_at_once() {
+    let mut cluster = Cluster::of(2).await;
+    cluster.settings.ready_recheck_interval = Duration::from_secs(3600);
+    cluster.start(0);
+    cluster.start(1);
+    let accept = || Command::AcceptNode { node: "node-1".to_owned(), reason: "a hotfix".to_owned() };
+
+    cluster.sql(1, "ALTER TABLE users ADD COLUMN by_hand TEXT").await;
+    cluster.submit("one", vec![leave_a_trace("one")]);
+    cluster.until("node-1 is quarantined", |state| quarantine(state, "node-1").is_some()).await;
+    cluster.until("node-0 is ready", |state| state.gate().is_some_and(|gate| gate.holdouts.len() == 1)).await;
+    cluster.sql(0, "ALTER TABLE users ADD COLUMN by_hand TEXT").await;
+    cluster.retry("one");
+    cluster.until("node-0 has looked", |state| quarantine(state, "node-0").is_some()).await;
+    operate(&cluster, accept()).unwrap();
+    cluster.settled(1).await;
+
+    // Nothing is in flight: only the look of idle times could find it.
+    cluster.sql(1, "ALTER TABLE users ADD COLUMN too TEXT").await;
+    cluster.submit("two", vec![leave_a_trace("two")]);
+    cluster.until("node-1 is quarantined", |state| quarantine(state, "node-1").is_some()).await;
+    cluster.cancel("two");
+    cluster.submit("three", vec![leave_a_trace("three")]);
+    cluster.until("nothing is in flight", |state| state.in_flight().is_none()).await;
+    cluster.shows(0, "that it is idle", |progress| progress.activity == Activity::Idle).await;
+    cluster.sql(0, "ALTER TABLE users ADD COLUMN too TEXT").await;
+    cluster.retry("three");
+    cluster.until("node-0 has looked", |state| quarantine(state, "node-0").is_some()).await;
+    operate(&cluster, accept()).unwrap();
+    cluster.settled(3).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn drift_between_preflight_and_execution_is_not_built_upon() {
     let mut cluster = Cluster::of(2).await;
     cluster.start(1);
