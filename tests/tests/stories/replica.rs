@@ -33,18 +33,12 @@ pub(crate) async fn a_replica_reports_what_has_reached_it(engine: Engine) {
     cluster.shards.replay(REPLICA, true).await;
     cluster.wait_for("0002_fax", Status::Settled).await;
 
-    // A MariaDB replica that was killed does not always take up replication again by itself.
-    let crashes = engine == Engine::Postgres;
-    if crashes {
-        let server = cluster.shards.replica(REPLICA);
-        tokio::task::block_in_place(|| server.crash());
-    }
+    let server = cluster.shards.replica(REPLICA);
+    tokio::task::block_in_place(|| server.crash());
     cluster.submit(add_column("0003_pager", engine, "pager")).await;
-    if crashes {
-        wait_for_replica_alone(&cluster, "0003_pager", |reason| reason.contains("cannot reach")).await;
-        let server = cluster.shards.replica(REPLICA);
-        tokio::task::block_in_place(|| server.restart()).unwrap_or_else(|error| panic!("{error}"));
-    }
+    wait_for_replica_alone(&cluster, "0003_pager", |reason| reason.contains("cannot reach")).await;
+    let server = cluster.shards.replica(REPLICA);
+    tokio::task::block_in_place(|| server.restart()).unwrap_or_else(|error| panic!("{error}"));
     cluster.wait_for("0003_pager", Status::Settled).await;
 
     let client = cluster.client().await;
