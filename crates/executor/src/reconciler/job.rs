@@ -45,13 +45,13 @@ impl Running {
     }
 
     fn hold_if_needed(&mut self, held: &mut Held, work: &Work) {
-        self.show_stops(work);
         if self.must_wait(work) {
             held.hold();
             self.tell_waiting();
         } else {
             self.count_waiting(held.let_go());
         }
+        self.show_stops(work);
     }
 
     fn show_reached(&mut self, reached: &Progress) {

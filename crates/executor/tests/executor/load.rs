@@ -54,6 +54,8 @@ impl Cluster {
 
     /// Checks that a backfill stands: at most the batch that was running is finished.
     async fn stands(&self, index: usize) {
+        // What is shown of batches lags behind what is done.
+        self.looks(index, 5).await;
         let before = self.batches(index);
         self.looks(index, 20).await;
         let after = self.batches(index);
