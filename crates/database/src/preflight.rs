@@ -25,13 +25,16 @@ pub(crate) fn failed_look(error: &Error) -> Obstacle {
         Error::Unreachable { .. } | Error::ConnectionLost { .. } => {
             ("unreachable", "start the database or mend the way to it; the agent tries again by itself")
         }
-        Error::NoPermission { .. } | Error::ReadOnly { .. } => {
-            ("permission", "give the agent's role what it lacks")
-        }
+        Error::NoPermission { remedy, .. } | Error::ReadOnly { remedy, .. } => ("permission", remedy.as_str()),
         Error::Busy { .. } => ("lock_held", "wait for the other writer or end it"),
         _ => ("statement", "mend the step and submit the change again"),
     };
     Obstacle { kind: kind.to_owned(), message: error.to_string(), remedy: remedy.to_owned() }
+}
+
+/// An obstacle for a right that the agent lacks, with the statement that grants it.
+pub(crate) fn lacking(message: String, grant: &str) -> Obstacle {
+    Obstacle { kind: "permission".to_owned(), message, remedy: format!("let an administrator run {grant}") }
 }
 
 /// An obstacle for a precondition that does not hold.

@@ -14,8 +14,8 @@ use lockstep_database::Job;
 use lockstep_database::ledger::State;
 use lockstep_database::local_mariadb::{LocalMariadb, Settings};
 use lockstep_database::{Error, plain};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 
 fn server() -> &'static LocalMariadb {
     static SERVER: OnceLock<LocalMariadb> = OnceLock::new();
@@ -276,6 +276,14 @@ async fn the_other_kind_of_server_is_refused() {
 }
 
 #[tokio::test]
+async fn a_server_that_takes_writes_is_not_followed() {
+    let stand = stand().await;
+    drop(stand.claimed().await);
+    let error = stand.database().follow(&owner("replica")).await.unwrap_err();
+    assert!(matches!(error, Error::NotReplica { .. }) && error.to_string().contains("read_only = 0"), "{error}");
+}
+
+#[tokio::test]
 async fn missing_rights_are_named_with_what_to_grant() {
     let stand = stand().await;
     let plain = stand.users(1).await;
@@ -290,6 +298,34 @@ async fn missing_rights_are_named_with_what_to_grant() {
     let error = limited.claim(&owner("alpha")).await.unwrap_err();
     assert!(matches!(error, Error::NoPermission { .. }), "{error}");
     assert!(error.to_string().contains(&format!("GRANT ALL ON `{name}`.* TO")), "{error}");
+    let remedies = async |database: &Arc<dyn lockstep_database::Database>| {
+        let missing = database.missing_rights().await.unwrap();
+        let obstacles = database.preflight(&conformance::locks::step(Vec::new()), &Default::default()).await;
+        let of_rights = obstacles.iter().filter(|obstacle| obstacle.kind == "permission");
+        assert_eq!(of_rights.cloned().collect::<Vec<_>>(), missing);
+        missing.into_iter().map(|obstacle| obstacle.remedy).collect::<Vec<_>>()
+    };
+    let (all, process) = (
+        format!("let an administrator run GRANT ALL ON `{name}`.* TO `{user}`@`127.0.0.1`"),
+        format!("let an administrator run GRANT PROCESS ON *.* TO `{user}`@`127.0.0.1`"),
+    );
+    assert_eq!(remedies(&limited).await, [all.clone(), process.clone()]);
+    // Rights come through roles, too; and the statements that are named help.
+    plain
+        .batch(&format!(
+            "CREATE ROLE owner_{name}; GRANT ALL ON {name}.* TO owner_{name}; GRANT owner_{name} TO {user}@'127.0.0.1';
+             SET DEFAULT ROLE owner_{name} FOR {user}@'127.0.0.1'"
+        ))
+        .await
+        .unwrap();
+    let limited = lockstep_database::connect(Engine::Mariadb, &dsn).unwrap();
+    assert_eq!(remedies(&limited).await, [process.clone()]);
+    plain.batch(&format!("DROP ROLE owner_{name}")).await.unwrap();
+    let limited = lockstep_database::connect(Engine::Mariadb, &dsn).unwrap();
+    for remedy in [&process, &all] {
+        plain.batch(remedy.trim_start_matches("let an administrator run ")).await.unwrap();
+    }
+    assert_eq!(remedies(&limited).await, [""; 0]);
     // The rights that the handbook lists, and no more.
     plain
         .batch(&format!(

@@ -24,15 +24,45 @@ async fn stand() -> Stand {
 
 conformance!(stand);
 
+fn set_writable(path: &std::path::Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+}
+
 #[tokio::test]
-async fn a_read_only_file_is_named() {
+async fn what_may_not_be_written_is_named_with_its_path() {
     let stand = stand().await;
-    let mut permissions = std::fs::metadata(&stand.dsn).unwrap().permissions();
-    permissions.set_readonly(true);
-    std::fs::set_permissions(&stand.dsn, permissions).unwrap();
-    let error = stand.database().claim(&owner("alpha")).await.unwrap_err();
-    assert!(matches!(error, Error::ReadOnly { .. }), "{error}");
-    assert!(error.to_string().contains("shard.db"), "{error}");
+    let database = stand.claimed().await;
+    let file = std::path::Path::new(&stand.dsn).canonicalize().unwrap();
+    let directory = file.parent().unwrap();
+    let lock = directory.join("shard.db.lockstep-lock");
+    assert_eq!(database.missing_rights().await.unwrap(), []);
+    for (path, mode, mended) in [(file.as_path(), 0o444, 0o644), (directory, 0o555, 0o755), (&lock, 0o444, 0o644)]
+    {
+        set_writable(path, mode);
+        let obstacles = database.preflight(&nothing(), &Default::default()).await;
+        assert_eq!(obstacles, database.missing_rights().await.unwrap());
+        let error = stand.database().claim(&owner("alpha")).await.unwrap_err();
+        set_writable(path, mended);
+        let named = format!("may not write {} (", path.display());
+        assert!(obstacles.len() == 1 && obstacles[0].message.contains(&named), "{obstacles:?}");
+        assert!(obstacles[0].remedy.contains(&format!("`ls -ld {}`", path.display())), "{obstacles:?}");
+        assert!(matches!(error, Error::ReadOnly { .. }) && error.to_string().contains(&named), "{error}");
+    }
+    assert_eq!(database.preflight(&nothing(), &Default::default()).await, []);
+}
+
+fn nothing() -> lockstep_core::Step {
+    lockstep_core::Step {
+        name: "s".to_owned(),
+        phase: lockstep_core::step::Phase::Expand,
+        forward: lockstep_core::step::Action::Nothing,
+        revert: None,
+        preconditions: vec![],
+        targets: vec![],
+        requires: Default::default(),
+        needs_approval: false,
+    }
 }
 
 #[tokio::test]
@@ -48,17 +78,7 @@ async fn a_missing_file_is_not_made() {
         assert!(error.to_string().contains(wanted), "{error}");
         assert!(!std::path::Path::new(&dsn).exists());
         assert!(!database.health().await.reachable);
-        let step = lockstep_core::Step {
-            name: "s".to_owned(),
-            phase: lockstep_core::step::Phase::Expand,
-            forward: lockstep_core::step::Action::Nothing,
-            revert: None,
-            preconditions: vec![],
-            targets: vec![],
-            requires: Default::default(),
-            needs_approval: false,
-        };
-        assert_eq!(database.preflight(&step, &Default::default()).await[0].kind, "unreachable");
+        assert_eq!(database.preflight(&nothing(), &Default::default()).await[0].kind, "unreachable");
     }
 }
 

@@ -27,6 +27,7 @@ mod lookout;
 mod one_by_one;
 mod preflight;
 mod probe;
+mod rights;
 mod sizes;
 mod sql;
 mod statement;
@@ -124,6 +125,14 @@ impl Database for Mysql {
 
     async fn sizes(&self) -> Result<Sizes, Error> {
         sizes::read(&self.server).await
+    }
+
+    async fn missing_rights(&self) -> Result<Vec<Obstacle>, Error> {
+        let mut kept = self.reader.lock().await;
+        let mut connection = self.take_reader(&mut kept).await?;
+        let missing = rights::missing(&self.server, &mut connection).await;
+        *kept = Some(connection);
+        missing
     }
 
     async fn preflight(&self, step: &Step, limits: &Limits) -> Vec<Obstacle> {

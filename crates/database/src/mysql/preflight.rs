@@ -3,6 +3,7 @@
 //! Not looked at: free space on disk (SQL does not tell it), syntax (the server offers no check without running).
 
 use super::connect::{Server, meaning};
+use super::rights;
 use super::sql::{Token, literal, tokens};
 use super::transaction::Run;
 use crate::error::{Error, beginning};
@@ -29,7 +30,11 @@ async fn look(server: &Server, step: &Step, limits: &Limits) -> Result<Vec<Obsta
     let (mut connection, release) = server.connect().await?;
     let mut obstacles = Vec::new();
     obstacles.extend(read_only(server, &mut connection).await?);
-    obstacles.extend(old_transactions(server, &mut connection, release.engine, &step.targets, limits).await?);
+    let missing = rights::missing(server, &mut connection).await?;
+    if rights::sees_others(&missing) {
+        obstacles.extend(old_transactions(server, &mut connection, release.engine, &step.targets, limits).await?);
+    }
+    obstacles.extend(missing);
     for assertion in &step.preconditions {
         let query = &assertion.violations_query;
         check_query(&server.place, query)?;

@@ -5,6 +5,7 @@
 
 use super::connect::{Server, meaning};
 use crate::error::Error;
+use crate::preflight::lacking;
 use lockstep_core::in_flight::Obstacle;
 use tokio_postgres::Client;
 
@@ -33,7 +34,7 @@ pub(super) async fn missing(
     if !sees_others {
         let message =
             format!("role {role} does not see what other sessions do, so nothing would seem to be in the way");
-        obstacles.push(lacking(message, format!("GRANT pg_read_all_stats TO {role}")));
+        obstacles.push(lacking(message, &format!("GRANT pg_read_all_stats TO {role}")));
     }
     for row in client.query(TABLES, &[&tables]).await.map_err(failed)? {
         let (table, owner, owns): (&str, &str, bool) = (row.get(0), row.get(1), row.get(2));
@@ -41,13 +42,13 @@ pub(super) async fn missing(
         let owner_lacks = || {
             lacking(
                 format!("table {table} belongs to {owner}, and role {role} is no member of it"),
-                format!("GRANT {owner} TO {role}"),
+                &format!("GRANT {owner} TO {role}"),
             )
         };
         let schema_lacks = || {
             lacking(
                 format!("role {role} may not create in schema {schema}"),
-                format!("GRANT CREATE ON SCHEMA {schema} TO {role}"),
+                &format!("GRANT CREATE ON SCHEMA {schema} TO {role}"),
             )
         };
         for obstacle in (!owns).then(owner_lacks).into_iter().chain((!may_create).then(schema_lacks)) {
@@ -57,8 +58,4 @@ pub(super) async fn missing(
         }
     }
     Ok(obstacles)
-}
-
-fn lacking(message: String, grant: String) -> Obstacle {
-    Obstacle { kind: "permission".to_owned(), message, remedy: format!("let an administrator run {grant}") }
 }

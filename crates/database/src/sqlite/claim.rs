@@ -1,11 +1,12 @@
 //! The exclusive claim: a lock on a file beside the database, which the system releases when the process ends.
 
-use super::{Sqlite, connect, ledger};
+use super::{Sqlite, connect, ledger, rights};
 use crate::control::Control;
 use crate::error::Error;
 use crate::job::{Patience, Progress};
 use crate::ledger::{Ledger, Owner};
 use crate::retry::Attempts;
+use lockstep_core::in_flight::Obstacle;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -80,15 +81,12 @@ fn lock(database: &Sqlite, owner: &Owner) -> Result<Option<Claim>, Error> {
     Ok(Some(Claim { file }))
 }
 
-/// A file without any write permission is meant to stay as it is, even where the agent's user could write it all the same.
 fn check_writable(database: &Sqlite) -> Result<(), Error> {
-    match database.file.metadata() {
-        Ok(metadata) if metadata.permissions().readonly() => Err(Error::ReadOnly {
-            database: database.place.clone(),
-            reason: "the file has no write permission".to_owned(),
-            remedy: connect::WRITABLE.to_owned(),
-        }),
-        _ => Ok(()),
+    match rights::missing(database).into_iter().next() {
+        None => Ok(()),
+        Some(Obstacle { message: reason, remedy, .. }) => {
+            Err(Error::ReadOnly { database: database.place.clone(), reason, remedy })
+        }
     }
 }
 
@@ -106,7 +104,7 @@ fn write_name(file: &mut File, name: &str) -> std::io::Result<()> {
 }
 
 /// Beside the file itself, wherever links to it are.
-fn lock_file_of(file: &Path) -> PathBuf {
+pub(super) fn lock_file_of(file: &Path) -> PathBuf {
     let mut name = file.canonicalize().unwrap_or_else(|_| file.to_owned()).into_os_string();
     name.push(".lockstep-lock");
     PathBuf::from(name)

@@ -15,6 +15,7 @@ mod normalise;
 mod preflight;
 mod probe;
 mod reader;
+mod rights;
 mod session;
 mod sizes;
 
@@ -99,6 +100,10 @@ impl Database for Sqlite {
 
     async fn sizes(&self) -> Result<Sizes, Error> {
         self.read(sizes::read).await
+    }
+
+    async fn missing_rights(&self) -> Result<Vec<Obstacle>, Error> {
+        Ok(rights::missing(self))
     }
 
     async fn preflight(&self, step: &Step, limits: &Limits) -> Vec<Obstacle> {

@@ -4,6 +4,7 @@
 //! tell who they are: whether the write lock is free is tried instead).
 
 use super::Sqlite;
+use super::rights;
 use super::session::{Here, Session};
 use crate::error::Error;
 use crate::preflight::{Limits, failed_look, violated};
@@ -21,6 +22,11 @@ pub(super) async fn preflight(database: &Sqlite, step: &Step, limits: &Limits) -
 }
 
 async fn look(database: &Sqlite, step: &Step, limits: &Limits) -> Result<Vec<Obstacle>, Error> {
+    let missing = rights::missing(database);
+    if !missing.is_empty() {
+        // Every other look would fail for that, and say less of it.
+        return Ok(missing);
+    }
     let mut session = database.session().await?;
     let mut obstacles = violations(&mut session, &step.preconditions, limits.rows_shown_max).await?;
     if let Action::Statements { statements, .. } = &step.forward

@@ -8,6 +8,7 @@ use crate::progress::Activity;
 use lockstep_core::in_flight::{Obstacle, Preparation, Stage};
 use lockstep_core::node::Role;
 use lockstep_core::{Command, Step, Timestamp, Version};
+use lockstep_database::Error;
 
 impl Running {
     pub(super) async fn preflight(&mut self, duty: &Duty, version: Version, base: Version, step: &Step) -> Next {
@@ -24,7 +25,7 @@ impl Running {
                 fingerprint
             }
             Some(Err(error)) => {
-                obstacles.push(unreachable(error.to_string()));
+                obstacles.push(out_of_reach(&error));
                 Default::default()
             }
         };
@@ -78,11 +79,10 @@ impl Running {
     }
 
     /// While the step is being prepared, the others must see what this node waits for.
-    pub(super) async fn tell_unreachable(&mut self, error: &str) {
+    pub(super) async fn tell_unreachable(&mut self, obstacle: Obstacle) {
         let Some(version) = self.preparing() else { return };
         let duty = self.owed();
-        let obstacles = vec![unreachable(error.to_owned())];
-        let answer = Preparation::NotReady { obstacles, since: Timestamp(0) };
+        let answer = Preparation::NotReady { obstacles: vec![obstacle], since: Timestamp(0) };
         // Told again in the next turn if it could not be told now.
         let _ = self.answer(&duty, version, answer).await;
     }
@@ -98,10 +98,14 @@ impl Running {
     }
 }
 
-fn unreachable(message: String) -> Obstacle {
-    Obstacle {
-        kind: "unreachable".to_owned(),
-        message,
-        remedy: "start the database or mend the way to it; the agent tries again by itself".to_owned(),
-    }
+/// Why the database could not be asked, with what to do: not every database that cannot be used is down.
+pub(super) fn out_of_reach(error: &Error) -> Obstacle {
+    let (kind, remedy) = match error {
+        Error::Unreachable { .. } | Error::ConnectionLost { .. } => {
+            ("unreachable", "start the database or mend the way to it; the agent tries again by itself")
+        }
+        Error::NoPermission { remedy, .. } | Error::ReadOnly { remedy, .. } => ("permission", remedy.as_str()),
+        _ => ("unreachable", "mend what it says; the agent tries again by itself"),
+    };
+    Obstacle { kind: kind.to_owned(), message: error.to_string(), remedy: remedy.to_owned() }
 }

@@ -1,6 +1,7 @@
 //! One turn after the other: what is owed, do it, wait for what could change the answer.
 
 use super::attempts::{self, Attempts};
+use super::preflight::out_of_reach;
 use super::report::Told;
 use super::{Ended, Reconciler};
 use crate::duty::{Duty, duty};
@@ -9,7 +10,7 @@ use crate::monitor::Doing;
 use crate::progress::{Activity, Progress};
 use crate::surroundings::look;
 use lockstep_core::Schema;
-use lockstep_core::in_flight::Measurement;
+use lockstep_core::in_flight::{Measurement, Obstacle};
 use lockstep_core::limits::Stop;
 use lockstep_core::node::{Node, Role};
 use lockstep_core::{LogIndex, State, Version};
@@ -35,7 +36,7 @@ pub(super) struct Running {
     /// The newest order of an operator to try at once, by log index.
     hurried_at: LogIndex,
     /// Why the database could not be asked, and when to ask again.
-    out_of_reach: Option<(String, Instant)>,
+    out_of_reach: Option<(Obstacle, Instant)>,
     pub(super) attempts: Option<Attempts>,
     /// What the newest execution cost.
     pub(super) measured: Option<(Version, Measurement)>,
@@ -227,9 +228,9 @@ impl Running {
     }
 
     async fn still_out_of_reach(&mut self) -> Option<Next> {
-        let (error, until) = self.out_of_reach.clone()?;
+        let (obstacle, until) = self.out_of_reach.clone()?;
         let rest = until.checked_duration_since(Instant::now())?;
-        self.tell_unreachable(&error).await;
+        self.tell_unreachable(obstacle).await;
         Some(Next::After(rest))
     }
 
@@ -244,10 +245,11 @@ impl Running {
             tracing::warn!(node = %self.parts.owner.node_name, %error, "cannot use the database");
         }
         self.show(Activity::Unreachable, None);
-        self.show_error(Some(text.clone()));
+        self.show_error(Some(text));
         let pause = attempts::jittered(self.parts.settings.recheck_interval);
-        self.out_of_reach = Some((text.clone(), Instant::now() + pause));
-        self.tell_unreachable(&text).await;
+        let obstacle = out_of_reach(error);
+        self.out_of_reach = Some((obstacle.clone(), Instant::now() + pause));
+        self.tell_unreachable(obstacle).await;
         match self.ledger.is_some().then(|| self.owed()) {
             // Reachable when it was owed: not to reach it now is an attempt that failed.
             Some(duty @ (Duty::Execute(_) | Duty::Revert(_))) => self.could_not_begin(&duty, error, pause).await,
