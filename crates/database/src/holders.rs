@@ -145,6 +145,45 @@ mod tests {
         assert_eq!(names(ages.older_than(limit, found(), later)), ["old", "unseen"]);
     }
 
+    /// Notes whom it was told to end.
+    #[derive(Default)]
+    struct Ended(Vec<u64>);
+
+    #[async_trait::async_trait]
+    impl Lookout for Ended {
+        async fn holders(&mut self) -> Result<Vec<Holder>, Error> {
+            Ok(Vec::new())
+        }
+
+        async fn end(&mut self, process: u64) -> Result<(), Error> {
+            self.0.push(process);
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn only_who_certainly_holds_it_for_too_long_is_ended_and_nobody_by_default() {
+        let blocker = |process, is_certain, age_ms| Blocker {
+            process: Some(process),
+            is_certain,
+            age_ms,
+            ..Blocker::default()
+        };
+        let blockers = [
+            blocker(1, true, Some(2_000)),
+            blocker(2, true, Some(900)),
+            blocker(3, false, Some(2_000)),
+            blocker(4, true, None),
+        ];
+        for (limit, wanted) in [(None, vec![]), (Some(Duration::from_secs(1)), vec![1])] {
+            let patience = Patience { end_blockers_after: limit, ..Patience::default() };
+            let mut ended = Ended::default();
+            end_those_too_old(&patience, "shop", &blockers, &mut ended).await.unwrap();
+            assert_eq!(ended.0, wanted, "{limit:?}");
+        }
+        assert_eq!(Patience::default().end_blockers_after, None);
+    }
+
     #[test]
     fn the_same_blockers_are_told_once_a_second() {
         let (now, mut told) = (Instant::now(), Told::default());

@@ -73,12 +73,16 @@ async fn an_old_transaction_is_suspected_where_nothing_tells_what_it_holds() {
 #[tokio::test]
 async fn blockers_are_ended_when_they_are_to_be() {
     let stand = stand().await;
-    let _plain = stand.users(1).await;
+    let plain = stand.users(1).await;
+    plain.batch("CREATE TABLE others (id integer)").await.unwrap();
     let database = stand.claimed().await;
     let holder = stand.plain().await;
     holder.batch(stand.hold_users).await.unwrap();
+    let bystander = stand.plain().await;
+    bystander.batch("BEGIN; SELECT count(*) FROM others").await.unwrap();
     let patience = Patience { end_blockers_after: Some(Duration::from_millis(300)), ..Patience::default() };
     let job = Job { patience, ..forward(1, statements(&["ALTER TABLE users ADD email text"])) };
     execute(&database, &job).await.unwrap();
     holder.batch("SELECT 1").await.unwrap_err();
+    bystander.batch("SELECT 1").await.unwrap();
 }

@@ -85,13 +85,17 @@ async fn a_backfill_goes_on_in_smaller_batches_up_to_a_row_that_is_held() {
 #[tokio::test]
 async fn blockers_are_ended_when_they_are_to_be() {
     let stand = stand().await;
-    let _plain = stand.users(1).await;
+    let plain = stand.users(1).await;
+    plain.batch("CREATE TABLE others (id integer)").await.unwrap();
     let database = stand.claimed().await;
     let holder = stand.plain().await;
     holder.batch(stand.hold_users).await.unwrap();
+    let bystander = stand.plain().await;
+    bystander.batch("BEGIN; SELECT count(*) FROM others").await.unwrap();
     let patience = Patience { end_blockers_after: Some(Duration::from_millis(300)), ..Patience::default() };
     execute(&database, &Job { patience, ..forward(1, statements(&[ADD_EMAIL])) }).await.unwrap();
     holder.batch("SELECT 1").await.unwrap_err();
+    bystander.batch("SELECT 1").await.unwrap();
 }
 
 /// A role that may not see others' sessions is told no age: a transaction is as old as it has been seen.

@@ -23,6 +23,8 @@ pub(crate) struct Wires {
     pub(crate) probe: Mutex<Duration>,
     /// The next execution takes effect, and its answer is lost.
     pub(crate) loses_next_answer: AtomicBool,
+    /// Somebody has made a primary of it: it follows nobody any more.
+    pub(crate) is_promoted: AtomicBool,
 }
 
 impl Default for Wires {
@@ -35,6 +37,7 @@ impl Default for Wires {
             health: Mutex::default(),
             probe: Mutex::default(),
             loses_next_answer: AtomicBool::new(false),
+            is_promoted: AtomicBool::new(false),
         }
     }
 }
@@ -62,6 +65,10 @@ impl Database for Watched {
 
     /// SQLite does not replicate: a test that needs it puts a copy in the database's place.
     async fn follow(&self, _owner: &Owner) -> Result<Ledger, Error> {
+        if self.wires.is_promoted.load(Ordering::SeqCst) {
+            let reason = "the test made it a primary".to_owned();
+            return Err(Error::NotReplica { database: self.place().to_owned(), reason });
+        }
         self.database.ledger().await
     }
 

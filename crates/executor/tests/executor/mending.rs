@@ -229,3 +229,19 @@ async fn replica_reports_what_replication_brings() {
     cluster.settled(1).await;
     assert_eq!(*cluster.nodes[replica].wires.executions.borrow(), 0);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_that_was_made_a_primary_is_not_believed_any_more() {
+    let mut cluster = Cluster::running(1).await;
+    let replica = cluster.add(Role::Replica).await;
+    cluster.start(replica);
+    cluster.until("the replica counts", |state| is_active(state, "node-1")).await;
+    cluster.nodes[replica].wires.is_promoted.store(true, std::sync::atomic::Ordering::SeqCst);
+    cluster.submit("email", vec![leave_a_trace("email")]);
+    let is_named = |state: &State| {
+        let holdouts = state.gate().map(|gate| gate.holdouts).unwrap_or_default();
+        holdouts.iter().any(|holdout| holdout.name == "node-1" && holdout.reason.contains("is no replica"))
+    };
+    cluster.until("it says that it follows nobody", is_named).await;
+    assert!(cluster.look(|state| state.in_flight().is_some_and(|flight| flight.stage.name() == "preparing")));
+}
