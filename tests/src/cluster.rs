@@ -253,6 +253,24 @@ impl Cluster {
         self.client_of(running.map(|agent| agent.client_address.to_string()).collect()).await
     }
 
+    /// Runs the program as an operator does; its exit code, and what it wrote: to its standard output, or, where that is nothing, to
+    /// its standard error.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be run.
+    pub async fn program(&self, arguments: &[&str]) -> (Option<i32>, String) {
+        let program = crate::agent::program().unwrap_or_else(|error| panic!("{error:#}"));
+        let mut command = tokio::process::Command::new(program);
+        for agent in self.agents.values() {
+            command.args(["--endpoint", &agent.client_address.to_string()]);
+        }
+        command.args(arguments).stdin(std::process::Stdio::null()).kill_on_drop(true);
+        let output = command.output().await.expect("the program starts");
+        let said = if output.stdout.is_empty() { output.stderr } else { output.stdout };
+        (output.status.code(), String::from_utf8_lossy(&said).into_owned())
+    }
+
     /// A client that knows one agent only.
     ///
     /// # Panics

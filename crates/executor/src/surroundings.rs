@@ -69,7 +69,7 @@ impl SchemaMemory for () {
 
 /// What other agents tell of themselves, past the log.
 pub trait Neighbours: Send + Sync + 'static {
-    /// The replica nodes that count, and that may replicate from this node's database.
+    /// The replica nodes that count, and replicate from this node's database.
     fn replicas(&self) -> Vec<Replica>;
 }
 

@@ -259,6 +259,7 @@ fn member(status: node::Status, raft_role: Option<view::RaftRole>, health: view:
         last_seen_age_ms: Some(3),
         matched_index: Some(LogIndex(98)),
         progress: Some(progress()),
+        replication_lag_ms: Some(9),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is in a database, or what it lets the agent do.
 
-use super::screens::{apply, give_up, look, three, wait_and_look};
+use super::screens::{apply, give_up, look, screen, three, wait_and_look, wait_and_look_closer};
 use lockstep_core::change::Status;
 use lockstep_database::plain::Value;
 use lockstep_tests::cluster::{Cluster, node};
@@ -17,6 +17,7 @@ async fn rows_locks_rights_and_space() {
     orphan_rows(&cluster).await;
     lock_held(&cluster).await;
     disk_full(&cluster).await;
+    drift(&cluster).await;
     cluster.finish().await;
 }
 
@@ -78,6 +79,31 @@ async fn disk_full(cluster: &Cluster) {
     shard.batch("ALTER DATABASE shard_2 RESET default_tablespace").await.expect("a superuser may");
     cluster.client().await.retry("0005_by_mail").await.expect("an operator may retry");
     cluster.wait_for("0005_by_mail", Status::Settled).await;
+}
+
+async fn drift(cluster: &Cluster) {
+    let by_hand = "ALTER TABLE users ADD COLUMN hotfix integer";
+    let shard = cluster.shards.connect(&node(2)).await;
+    shard.batch(by_hand).await.expect("anybody may");
+    shard.batch("CREATE INDEX users_hotfix ON users (hotfix)").await.expect("anybody may");
+    apply(cluster, "0007_fax", "ALTER TABLE users ADD COLUMN fax text;").await;
+    let node = node(2);
+    let more: [&[&str]; 2] = [&["node", "show", &node], &["node", "repair", &node]];
+    let drifted = [("shard-2", "users.hotfix is not expected")];
+    wait_and_look_closer(cluster, "drift", "0007_fax", &drifted, &more).await;
+
+    // One half is undone, as `node repair` says; the other is to stay, and goes to every node.
+    shard.batch("DROP INDEX users_hotfix").await.expect("anybody may");
+    for other in [1, 3].map(lockstep_tests::cluster::node) {
+        cluster.shards.connect(&other).await.batch(by_hand).await.expect("anybody may");
+    }
+    screen(cluster, &["change", "retry", "0007_fax"]).await;
+    wait::until("the schema is accepted", async || {
+        let accepted = cluster.client().await.accept_node(&node, "it is to stay").await;
+        accepted.map(drop).map_err(|error| error.to_string())
+    })
+    .await;
+    cluster.wait_for("0007_fax", Status::Settled).await;
 }
 
 /// A file system with no room for an index over two thousand texts, which belongs to whom the server belongs to. Unmounted when

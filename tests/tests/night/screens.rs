@@ -2,12 +2,10 @@
 
 use lockstep_client::view;
 use lockstep_core::Engine;
-use lockstep_tests::agent::program;
 use lockstep_tests::cluster::{Cluster, node};
-use std::process::Stdio;
 
 /// What differs from run to run, and what stands for it.
-const VARYING: [(&str, &str); 22] = [
+const VARYING: [(&str, &str); 24] = [
     (r"127\.0\.0\.1:\d+", "ADDRESS"),
     (r"127\.0\.0\.1 port \d+", "ADDRESS"),
     (r"port=\d+", "port=PORT"),
@@ -17,11 +15,12 @@ const VARYING: [(&str, &str); 22] = [
     (r"(pg_terminate_backend\(|process |pid |PID )\d+", "${1}PID"),
     (r"(log index|term|session|session evict|id) +\d+", "$1 N"),
     (r"#\d+", "#N"),
+    (r"\(limit 5 s\)", "(limit of five seconds)"),
     (r"\b\d+(\.\d+)? ?(ms|s|min|h|m)( \d+(s|m|h))?\b", "AGE"),
     (r"answered by shard-\d", "answered by NODE"),
     (r"not the leader \(shard-\d\), so a moment behind", "TRUST"),
     (r"the leader, with a majority; \d of \d voters heard lately", "TRUST"),
-    (r"\b(leader|voter)\b", "MEMBER"),
+    (r"\b(leader|voter|learner)\b", "MEMBER"),
     (r"\d+ attempts?\b", "N attempts"),
     (r"attempt \d+", "attempt N"),
     (r"pg_tblspc/\S+", "FILE"),
@@ -30,7 +29,8 @@ const VARYING: [(&str, &str); 22] = [
     // Columns are as wide as what stands in them.
     (r"[ ─-]{2,}", "  "),
     // What a node does, and how it says it does, in this very moment.
-    (r"(?m)^(shard-\d  .*  MEMBER)  .*$", "$1"),
+    (r"(?m)^(shard-\d(?:-copy)?  .*  MEMBER)  .*$", "$1"),
+    (r"log known up to +\d+", "log known up to  N"),
     (r"\n(?:at work: [^\n]*\n)+", ""),
     (r"(?m): (preflight|reporting|executing)$", ""),
 ];
@@ -52,10 +52,9 @@ pub(crate) async fn three(prepare: impl FnOnce(&mut Cluster)) -> Cluster {
     cluster
 }
 
-/// Runs the program as an operator does; returns what it wrote to its standard output.
+/// What the program writes to its standard output.
 pub(crate) async fn screen(cluster: &Cluster, arguments: &[&str]) -> String {
-    let output = run(cluster, arguments).await;
-    String::from_utf8_lossy(&output.stdout).into_owned()
+    cluster.program(arguments).await.1
 }
 
 /// Submits a file of SQL as an operator does.
@@ -63,21 +62,24 @@ pub(crate) async fn apply(cluster: &Cluster, name: &str, sql: &str) {
     let folder = tempfile::tempdir().expect("there is room for temporary files");
     let file = folder.path().join(format!("{name}.sql"));
     std::fs::write(&file, sql).expect("the folder is ours");
-    let output = run(cluster, &["change", "apply", "--yes", "--detach", &file.display().to_string()]).await;
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-}
-
-async fn run(cluster: &Cluster, arguments: &[&str]) -> std::process::Output {
-    let mut command = tokio::process::Command::new(program().unwrap_or_else(|error| panic!("{error:#}")));
-    for agent in cluster.agents.values() {
-        command.args(["--endpoint", &agent.client_address.to_string()]);
-    }
-    command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
-    command.output().await.expect("the program starts")
+    let (exit, said) =
+        cluster.program(&["change", "apply", "--yes", "--detach", &file.display().to_string()]).await;
+    assert_eq!(exit, Some(0), "{said}");
 }
 
 /// Waits until the gate waits for these alone, in this order, each for a reason that has this text in it; then takes the screens.
 pub(crate) async fn wait_and_look(cluster: &Cluster, situation: &str, change: &str, holdouts: &[(&str, &str)]) {
+    wait_and_look_closer(cluster, situation, change, holdouts, &[]).await;
+}
+
+/// As [`wait_and_look`], with more screens.
+pub(crate) async fn wait_and_look_closer(
+    cluster: &Cluster,
+    situation: &str,
+    change: &str,
+    holdouts: &[(&str, &str)],
+    more: &[&[&str]],
+) {
     let is_so = |status: &view::ClusterStatus| {
         status.gate.as_ref().is_some_and(|gate| {
             let found = &gate.gate.holdouts;
@@ -90,7 +92,7 @@ pub(crate) async fn wait_and_look(cluster: &Cluster, situation: &str, change: &s
         })
     };
     cluster.wait_status(situation, is_so).await;
-    look(cluster, situation, change).await;
+    look_closer(cluster, situation, change, more).await;
 }
 
 /// By the node's own report, not by what is guessed until that comes.
@@ -100,12 +102,17 @@ fn says(reason: &str, wanted: &str) -> bool {
 
 /// Takes the three screens.
 pub(crate) async fn look(cluster: &Cluster, situation: &str, change: &str) {
-    let why = screen(cluster, &["cluster", "why"]).await;
-    let show = screen(cluster, &["change", "show", change]).await;
-    let status = screen(cluster, &["cluster", "status"]).await;
-    let text = format!(
-        "$ lockstep cluster why\n{why}\n$ lockstep change show {change}\n{show}\n$ lockstep cluster status\n{status}"
-    );
+    look_closer(cluster, situation, change, &[]).await;
+}
+
+async fn look_closer(cluster: &Cluster, situation: &str, change: &str, more: &[&[&str]]) {
+    let three: [&[&str]; 3] = [&["cluster", "why"], &["change", "show", change], &["cluster", "status"]];
+    let mut text = String::new();
+    for arguments in three.iter().chain(more) {
+        let shown = screen(cluster, arguments).await;
+        let separator = if text.is_empty() { "" } else { "\n" };
+        text.push_str(&format!("{separator}$ lockstep {}\n{shown}", arguments.join(" ")));
+    }
     insta::with_settings!({ filters => VARYING.to_vec(), prepend_module_to_snapshot => false, omit_expression => true }, {
         insta::assert_snapshot!(situation, text);
     });

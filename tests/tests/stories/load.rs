@@ -2,8 +2,9 @@
 //!
 //! The probe sleeps for as long as the comment on the shard's database says: strain that touches no schema.
 
+use lockstep_client::view::ClusterStatus;
 use lockstep_core::Engine;
-use lockstep_core::change::{Status, StepStatus};
+use lockstep_core::change::{Spec, Status, StepStatus};
 use lockstep_tests::cluster::{Cluster, node};
 use lockstep_tests::plan::{ALL_PHASES, all_phases};
 use lockstep_tests::traffic::Release;
@@ -57,13 +58,16 @@ pub(crate) async fn one_shard_under_strain_reverts_the_step_on_all() {
 pub(crate) async fn one_shard_under_strain_stops_its_backfill_until_it_is_over() {
     let mut cluster = cluster(20_000, "").await;
     let traffic = cluster.traffic("new", Release::New);
-    cluster.submit(all_phases(Engine::Postgres, 20)).await;
+    cluster.submit(Spec { block_deadline_ms: 1_000, ..all_phases(Engine::Postgres, 20) }).await;
     cluster.wait_stage(ALL_PHASES, "fill email", "executing").await;
     strain(&cluster, &node(2), "0.3").await;
     let status = cluster
         .wait_status("shard-2 says why its work waits", |status| {
             let of_node = status.members.iter().filter(|member| member.node.name == node(2));
-            of_node.filter_map(|member| member.progress.as_ref()).any(|progress| !progress.stop_reasons.is_empty())
+            let stops =
+                of_node.filter_map(|member| member.progress.as_ref()).flat_map(|progress| &progress.stop_reasons);
+            // A busy machine is slow by itself, for a while.
+            stops.map(ToString::to_string).any(|stop| stop.starts_with("probe_p99 is 3"))
         })
         .await;
     let gate = status.gate.expect("the step waits");
@@ -71,6 +75,15 @@ pub(crate) async fn one_shard_under_strain_stops_its_backfill_until_it_is_over()
         gate.gate.holdouts.iter().find(|holdout| holdout.name == node(2)).map(|holdout| holdout.reason.clone());
     assert!(said.as_ref().is_some_and(|reason| reason.contains("waits: probe_p99 is 3")), "{said:?}");
     assert!(said.as_ref().is_some_and(|reason| reason.contains("(limit 100 ms)")), "{said:?}");
+    let is_blocked = |status: &ClusterStatus| status.gate.as_ref().is_some_and(|gate| gate.is_blocked);
+    cluster.wait_status("that is shown as blocked", is_blocked).await;
+    let (exit, why) = cluster.program(&["cluster", "why"]).await;
+    assert_eq!(exit, Some(4), "{why}");
+    for wanted in
+        ["BLOCKED", "node shard-2", "waits: probe_p99 is 3", "(limit 100 ms)", "see what makes the probe slow"]
+    {
+        assert!(why.contains(wanted), "{wanted} is missing: {why}");
+    }
 
     strain(&cluster, &node(2), "0").await;
     cluster.wait_for(ALL_PHASES, Status::AwaitingApproval).await;

@@ -52,9 +52,13 @@ impl Reporter for Surroundings {
 
 impl Neighbours for Surroundings {
     fn replicas(&self) -> Vec<Replica> {
-        let counts = |node: &&Node| node.role == node::Role::Replica && node.is_active();
         let names = self.consensus.with_state(|state| {
-            let replicas = state.nodes().values().filter(counts);
+            // A replica has the database id of its primary: that is replicated with the ledger.
+            let own = state.node_named(&self.node_name).map(|node| &node.database_id);
+            let follows = |node: &&Node| {
+                node.role == node::Role::Replica && node.is_active() && Some(&node.database_id) == own
+            };
+            let replicas = state.nodes().values().filter(follows);
             replicas.map(|node| (node.id, node.name.clone())).collect::<Vec<_>>()
         });
         let heard = soft::heard(&self.consensus);

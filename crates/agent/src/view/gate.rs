@@ -6,6 +6,7 @@ use super::member::{SILENT_AFTER, silence};
 use super::progress::{progress, sentence};
 use crate::soft::Heard;
 use lockstep_core::holdout::{self, Holdout, Subject};
+use lockstep_core::limits::Stop;
 use lockstep_core::{ChangeId, NodeId, SessionId, State};
 use lockstep_proto::view::Gate;
 use std::time::Duration;
@@ -48,20 +49,42 @@ fn explain_node(holdout: &mut Holdout, node: NodeId, around: &Surroundings) {
         }
         return;
     }
-    if let Some(blocker) = heard.told.work.as_ref().and_then(|work| work.blockers.first()) {
-        holdout.remedy.clone_from(&blocker.remedy);
+    if let Some(work) = &heard.told.work {
+        let remedy = work.blockers.first().map(|blocker| blocker.remedy.clone());
+        holdout.remedy =
+            remedy.or_else(|| remedy_of(&work.stop_reasons)).unwrap_or_else(|| holdout.remedy.clone());
     }
     for fact in work(holdout, node, heard).into_iter().chain(lag(heard)) {
         add(&mut holdout.reason, &fact);
     }
 }
 
+/// What to do about readings that are over their limits: one sentence for each sort of them.
+fn remedy_of(stops: &[Stop]) -> Option<String> {
+    let mut stops: Vec<&Stop> = stops.iter().collect();
+    stops.dedup_by_key(|stop| stop.reading);
+    let first = stops.first()?;
+    let remedies: Vec<String> = stops.iter().map(|stop| stop.remedy()).collect();
+    Some(format!(
+        "{}; it goes on by itself then. Another limit: `{}` in [throttle] at its agent, or --throttle of a change (docs/throttle.md)",
+        remedies.join("; "),
+        first.reading
+    ))
+}
+
 /// What the node does, and what went wrong last; nothing that the reason says already.
 fn work(holdout: &Holdout, node: NodeId, heard: &Heard) -> Vec<String> {
-    let doing = progress(node, &holdout.name, heard).map(|progress| sentence(&progress));
+    let said = without_numbers(&holdout.reason);
+    let is_new = |text: &String| !said.contains(&without_numbers(text));
+    let doing = progress(node, &holdout.name, heard).map(|progress| sentence(&progress)).filter(is_new);
     let error = heard.told.work.as_ref().and_then(|work| work.last_error.clone());
-    let failed = error.filter(|error| !holdout.reason.contains(error)).map(|error| format!("last error: {error}"));
+    let failed = error.filter(is_new).map(|error| format!("last error: {error}"));
     doing.into_iter().chain(failed).collect()
+}
+
+/// The same look a moment later finds other ages and counts.
+fn without_numbers(text: &str) -> String {
+    text.chars().filter(|character| !character.is_ascii_digit()).collect()
 }
 
 /// How far its database is behind the one that it follows.

@@ -26,6 +26,7 @@ pub(crate) fn member(node: &Node, around: &Surroundings) -> Member {
         last_seen_age_ms: silence.map(milliseconds),
         matched_index: status.and_then(|status| matched(status, node.id)),
         progress: heard.and_then(|heard| progress(node.id, &node.name, heard)),
+        replication_lag_ms: heard.and_then(|heard| heard.told.replication_lag_ms),
         node: node.clone(),
     }
 }

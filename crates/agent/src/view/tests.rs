@@ -5,6 +5,7 @@ use crate::soft::{Heard, Told, Work};
 use lockstep_core::change::Spec;
 use lockstep_core::command::{Actor, Role, Stamped};
 use lockstep_core::in_flight::Preparation;
+use lockstep_core::limits::{Kind, Stop};
 use lockstep_core::node::{Addresses, Candidate, Fingerprint};
 use lockstep_core::{Command, Engine, LogIndex, NodeId, State, Timestamp, Version};
 use lockstep_proto::view::Health;
@@ -113,6 +114,39 @@ fn whoever_holds_what_a_step_needs_is_named_with_what_ends_it() {
             "SELECT pg_terminate_backend(7)"
         )
     );
+}
+
+#[test]
+fn a_reading_over_its_limit_is_named_with_value_limit_and_what_to_do_also_when_blocked() {
+    let stop =
+        |reading, of: &str, value, limit| Stop { reading, of: of.to_owned(), value, limit, note: String::new() };
+    let stop_reasons = vec![
+        stop(Kind::ReplicationLag, "standby a", Some(12_300_000), 5_000_000),
+        stop(Kind::ReplicationLag, "standby b", Some(6_000_000), 5_000_000),
+        stop(Kind::SessionsRunning, "", Some(500), 100),
+    ];
+    let told = working(Work { attempts: 1, stop_reasons, ..Work::default() });
+    let late = Surroundings { now: Timestamp(1_000 + Spec::BLOCK_DEADLINE_DEFAULT_MS), ..around(1, told) };
+    let gate = super::gate::gate(&executing(), &late).unwrap();
+    assert!(gate.is_blocked);
+    let holdout = &gate.gate.holdouts[0];
+    assert_eq!(
+        holdout.reason,
+        "has not executed yet: executing, waits: replication_lag of standby a is 12.3 s (limit 5 s); \
+         replication_lag of standby b is 6 s (limit 5 s); sessions_running is 500 (limit 100)"
+    );
+    assert_eq!(
+        holdout.remedy,
+        "see what keeps standby a behind (a replay that is paused, replication that stands, a long query or load there); \
+         see what runs in its database, and end what need not run; it goes on by itself then. Another limit: \
+         `replication_lag` in [throttle] at its agent, or --throttle of a change (docs/throttle.md)"
+    );
+}
+
+#[test]
+fn what_is_said_already_is_not_said_again_with_another_age() {
+    let told = working(Work { last_error: Some("has not executed yet".to_owned()), ..Work::default() });
+    check_reason(1, told, "has not executed yet: executing");
 }
 
 #[test]

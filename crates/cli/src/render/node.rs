@@ -28,6 +28,10 @@ pub(crate) fn node(member: &Member, look: Look, now: Timestamp) -> String {
         ("joined", format!("{} ago ({})", time::age(node.joined_at, now), time::point(node.joined_at))),
     ];
     lines.extend(differences(&node.status).into_iter().map(|line| ("differs", line)));
+    if let node::Status::Quarantined { .. } = node.status {
+        lines.push(("what to do", format!("lockstep node repair {}", node.name)));
+    }
+    lines.extend(status::lag(member).map(|lag| ("replication", lag)));
     if let Some(age_ms) = member.last_seen_age_ms {
         lines.push(("last heard from", format!("{} ago", time::duration(age_ms))));
     }
@@ -51,7 +55,8 @@ fn state(status: &node::Status, look: Look, now: Timestamp) -> String {
     let rest = match status {
         node::Status::Active => String::new(),
         node::Status::CatchingUp { since, .. } => format!(" for {}", time::age(*since, now)),
-        node::Status::Quarantined { reason, since, .. } => format!(" for {}: {reason}", time::age(*since, now)),
+        // Why, the health below says.
+        node::Status::Quarantined { since, .. } => format!(" for {}", time::age(*since, now)),
     };
     format!("{}{rest}", look.paint(tone, name))
 }

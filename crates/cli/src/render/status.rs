@@ -64,7 +64,8 @@ fn row(member: &Member, (health_tone, health): (Tone, String)) -> Vec<Cell> {
     let node = &member.node;
     let (state_tone, state) = state(&node.status);
     let seen = member.last_seen_age_ms.map_or("-".to_owned(), |ms| format!("{} ago", time::duration(ms)));
-    let doing = member.progress.as_ref().map_or("-".to_owned(), progress::work);
+    let doing: Vec<String> = member.progress.as_ref().map(progress::work).into_iter().chain(lag(member)).collect();
+    let doing = if doing.is_empty() { "-".to_owned() } else { doing.join(", ") };
     vec![
         cell(Tone::Strong, &node.name),
         cell(state_tone, state),
@@ -117,6 +118,17 @@ pub(crate) fn health(member: &Member) -> (Tone, String) {
         message => format!("{}: {message}", member.health.name()),
     };
     (tone, text)
+}
+
+/// How far a database is behind the one that it follows; `None` for one that follows none.
+pub(crate) fn lag(member: &Member) -> Option<String> {
+    match member.replication_lag_ms {
+        Some(lag_ms) => Some(format!("{} behind its primary", time::duration(lag_ms))),
+        None if member.node.role == node::Role::Replica => {
+            Some("does not tell how far it is behind its primary".to_owned())
+        }
+        None => None,
+    }
 }
 
 /// Whether nodes at the same version have the same schema.

@@ -104,6 +104,19 @@ fn status_without_a_quorum() {
 }
 
 #[test]
+fn how_far_a_replica_is_behind_is_shown() {
+    let mut members = sample::members(7);
+    members[1].node.role = core_node::Role::Replica;
+    for (lag_ms, shown) in [(Some(12_300), "12s behind its primary"), (None, "does not tell how far it is behind")]
+    {
+        members[1].replication_lag_ms = lag_ms;
+        let lines = members_lines(&members);
+        assert!(lines[2].contains(shown) && !lines[1].contains("behind"), "{lines:?}");
+        assert!(super::node(&members[1], Look::PLAIN, sample::NOW).contains(shown));
+    }
+}
+
+#[test]
 fn a_long_story_does_not_push_the_table_off_the_screen() {
     let mut members = sample::members(7);
     members[0].health_message = "it cannot ".repeat(40);

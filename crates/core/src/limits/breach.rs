@@ -53,6 +53,28 @@ pub struct Stop {
     pub note: String,
 }
 
+impl Stop {
+    /// What to do about it. The work goes on by itself afterwards.
+    #[must_use]
+    pub fn remedy(&self) -> String {
+        let of = if self.of.is_empty() { "its database" } else { &self.of };
+        if self.value.is_none() {
+            return format!("see why {} of {of} cannot be read", self.reading);
+        }
+        match self.reading {
+            Kind::ReplicationLag => format!(
+                "see what keeps {of} behind (a replay that is paused, replication that stands, a long query or load there)"
+            ),
+            Kind::SessionsRunning => format!("see what runs in {of}, and end what need not run"),
+            Kind::LockWaiters => format!("see who waits for whom in {of}, and end what holds the locks"),
+            Kind::Load => "see what runs on the agent's machine".to_owned(),
+            Kind::FreeDisk => format!("make room on the volume of {of}"),
+            Kind::ProbeP99 => format!("see what makes the probe slow in {of}"),
+            Kind::ExecuteDuration | Kind::Cost => format!("see what the step does in {of}"),
+        }
+    }
+}
+
 impl fmt::Display for Stop {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { reading, of, value, limit, note } = self;

@@ -104,7 +104,10 @@ pub(super) fn of_replicas(replicas: &[Replica], age_max: Duration) -> Vec<Readin
         let lag_us = replica.lag_ms.filter(|_| !is_silent).map(|lag_ms| lag_ms.saturating_mul(1_000));
         let note = match (is_silent, lag_us) {
             (true, _) => format!("its agent has told nothing for {} s", replica.age.as_secs()),
-            (false, None) => "it does not tell how far it is behind".to_owned(),
+            (false, None) => {
+                "it does not tell how far it is behind (docs/grants.md has what its agent must be able to read)"
+                    .to_owned()
+            }
             (false, Some(_)) => String::new(),
         };
         Reading { kind: Kind::ReplicationLag, of: format!("node {}", replica.name), value: lag_us, note }
@@ -118,7 +121,9 @@ mod tests {
     use lockstep_core::limits::Limits;
     use lockstep_database::health::Standby;
 
-    const AGE_MAX: Duration = Duration::from_secs(15);
+    fn age_max() -> Duration {
+        crate::settings::Settings::default().reading_age_max
+    }
 
     fn shown(stops: &[Stop]) -> String {
         stops.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
@@ -128,7 +133,7 @@ mod tests {
         let now = Instant::now();
         let mut source = Source::new(&[Kind::SessionsRunning, Kind::ReplicationLag], now);
         source.told(readings, now);
-        shown(&source.stops(&Limits::usual().throttle, AGE_MAX, now))
+        shown(&source.stops(&Limits::usual().throttle, age_max(), now))
     }
 
     #[test]
@@ -158,7 +163,7 @@ mod tests {
         let mut source = Source::new(&[Kind::SessionsRunning, Kind::LockWaiters], start);
         let throttle = Limits::usual().throttle;
         let at = |source: &Source, seconds| {
-            shown(&source.stops(&throttle, AGE_MAX, start + Duration::from_secs(seconds)))
+            shown(&source.stops(&throttle, age_max(), start + Duration::from_secs(seconds)))
         };
         assert_eq!(at(&source, 15), "", "just begun");
         source.failed("the database is gone".to_owned());
@@ -169,7 +174,7 @@ mod tests {
         source.told(Vec::new(), start + Duration::from_secs(17));
         assert_eq!(at(&source, 20), "");
         assert!(
-            source.stops(&Table::new(), AGE_MAX, start + Duration::from_secs(99)).is_empty(),
+            source.stops(&Table::new(), age_max(), start + Duration::from_secs(99)).is_empty(),
             "no limit, no reason"
         );
     }
@@ -180,7 +185,7 @@ mod tests {
             |name: &str, lag_ms, seconds| Replica { name: name.into(), lag_ms, age: Duration::from_secs(seconds) };
         let replicas = [replica("a", Some(9_000), 1), replica("b", Some(10), 20), replica("c", Some(10), 1)];
         assert_eq!(
-            stops(of_replicas(&replicas, AGE_MAX)),
+            stops(of_replicas(&replicas, age_max())),
             "replication_lag of node a is 9 s (limit 5 s); replication_lag of node b cannot be read (limit 5 s): its agent \
              has told nothing for 20 s"
         );

@@ -120,6 +120,7 @@ impl From<view::Member> for v1::Member {
             last_seen_age_ms: member.last_seen_age_ms,
             matched_index: member.matched_index.map(|index| index.0),
             progress: member.progress.map(Into::into),
+            replication_lag_ms: member.replication_lag_ms,
         }
     }
 }
@@ -141,6 +142,7 @@ impl TryFrom<v1::Member> for view::Member {
             last_seen_age_ms: member.last_seen_age_ms,
             matched_index: member.matched_index.map(LogIndex),
             progress: optional("progress", member.progress)?,
+            replication_lag_ms: member.replication_lag_ms,
         })
     }
 }

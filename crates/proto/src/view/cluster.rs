@@ -72,6 +72,8 @@ pub struct Member {
     pub matched_index: Option<LogIndex>,
     /// What it is doing now, if that is something long.
     pub progress: Option<Progress>,
+    /// How far its database is behind the one that it follows, in milliseconds; `None` when it follows none, or does not tell.
+    pub replication_lag_ms: Option<u64>,
 }
 
 /// What a member is in Raft.

@@ -86,6 +86,7 @@ fn member(name: &str, id: u64, version: u64) -> Member {
         last_seen_age_ms: (id != 1).then_some(40),
         matched_index: Some(LogIndex(1_234)),
         progress: None,
+        replication_lag_ms: None,
     }
 }
 
