@@ -319,7 +319,7 @@ async fn missing_rights_are_named_with_what_to_grant() {
         .await
         .unwrap();
     let limited = lockstep_database::connect(Engine::Mariadb, &dsn).unwrap();
-    assert_eq!(remedies(&limited).await, [process.clone()]);
+    assert_eq!(remedies(&limited).await.join("; "), process);
     plain.batch(&format!("DROP ROLE owner_{name}")).await.unwrap();
     let limited = lockstep_database::connect(Engine::Mariadb, &dsn).unwrap();
     for remedy in [&process, &all] {

@@ -63,7 +63,7 @@ fn show_grants(engine: Engine, roles: Option<&str>) -> String {
 
 fn obstacles(granted: &Granted, database: &str, grantee: &str) -> Vec<Obstacle> {
     let lacks = |right: &&str| !granted.database.contains(*right) && !granted.database.contains(ALL);
-    let rights: Vec<&str> = NEEDED.iter().copied().filter(|right| lacks(&right)).collect();
+    let rights: Vec<&str> = NEEDED.iter().copied().filter(lacks).collect();
     let here = (!rights.is_empty()).then(|| {
         lacking(
             format!("user {grantee} lacks {} on database {database}", rights.join(", ")),
