@@ -57,7 +57,7 @@ impl Writer {
         let (name, mail) = self.any_row(id);
         let text = mail.as_ref().map_or_else(|| "NULL".to_owned(), |mail| format!("'{mail}'"));
         let is_there = self.rows.contains_key(&id);
-        match self.below(6) {
+        match self.below(7) {
             0 => {
                 self.run(&format!("DELETE FROM users WHERE id = {id}")).await?;
                 self.rows.remove(&id);
@@ -79,6 +79,12 @@ impl Writer {
             3 if is_there => {
                 let sql = format!("UPDATE users SET name = '{name}', mail = {text} WHERE id = {id}");
                 self.run(&sql).await?;
+            }
+            5 if is_there => {
+                // The second changes nothing, so the server leaves `seen` as it is.
+                self.run(&format!("UPDATE users SET seen = '2020-01-01 00:00:00' WHERE id = {id}")).await?;
+                self.run(&format!("UPDATE users SET name = name WHERE id = {id}")).await?;
+                return Ok(());
             }
             4 if !is_there => {
                 self.run(&format!("INSERT INTO users (id, name, mail) VALUES ({id}, '{name}', {text})")).await?;

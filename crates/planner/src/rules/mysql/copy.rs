@@ -67,7 +67,7 @@ impl Copy<'_> {
     }
 
     /// Puts a row there. One that is there already stays, or takes its values.
-    fn put(&self, row: &str, takes_values: bool) -> String {
+    fn put(&self, value: impl Fn(&Column) -> String, takes_values: bool) -> String {
         let shared = self.shared();
         let list =
             |of: &dyn Fn(&(&Column, &Column)) -> String| shared.iter().map(of).collect::<Vec<_>>().join(", ");
@@ -84,13 +84,30 @@ impl Copy<'_> {
             "INSERT INTO {} ({}) VALUES ({}) ON DUPLICATE KEY UPDATE {}",
             q(&self.to),
             list(&name),
-            list(&|pair| format!("{row}.{}", q(&pair.0.name))),
+            list(&|pair| value(pair.0)),
             shared.iter().filter_map(set).collect::<Vec<_>>().join(", ")
         )
     }
 
+    /// A value of a row as an UPDATE left it. Where it changes nothing, MariaDB does not write the row, and shows a trigger the present
+    /// time in a column that moves by itself. So what is there is read; the row is locked by who updates it.
+    fn left(&self, column: &Column) -> String {
+        let name = q(&column.name);
+        if !column::moves_by_itself(column) {
+            return format!("NEW.{name}");
+        }
+        let keys =
+            self.key.iter().map(|key| format!("one.{0} = NEW.{0}", q(key))).collect::<Vec<_>>().join(" AND ");
+        format!("(SELECT one.{name} FROM {} AS one WHERE {keys} LOCK IN SHARE MODE)", q(&self.from.name))
+    }
+
     fn take_away(&self) -> String {
-        format!("{}; DELETE FROM {} WHERE {}", self.put("OLD", false), q(&self.to), self.is_row("", "OLD"))
+        format!(
+            "{}; DELETE FROM {} WHERE {}",
+            self.put(|column| format!("OLD.{}", q(&column.name)), false),
+            q(&self.to),
+            self.is_row("", "OLD")
+        )
     }
 
     fn trigger_name(&self, event: &str) -> String {
@@ -107,9 +124,13 @@ impl Copy<'_> {
             "UPDATE" => {
                 let kept = self.key.iter().map(|key| format!("OLD.{0} <=> NEW.{0}", q(key)));
                 let kept = kept.collect::<Vec<_>>().join(" AND ");
-                format!("IF NOT ({kept}) THEN {}; END IF; {}", self.take_away(), self.put("NEW", true))
+                format!(
+                    "IF NOT ({kept}) THEN {}; END IF; {}",
+                    self.take_away(),
+                    self.put(|column| self.left(column), true)
+                )
             }
-            _ => self.put("NEW", true),
+            _ => self.put(|column| format!("NEW.{}", q(&column.name)), true),
         };
         let create = format!(
             "CREATE TRIGGER {} AFTER {event} ON {} FOR EACH ROW BEGIN {body}; END",
