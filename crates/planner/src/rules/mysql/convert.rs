@@ -3,7 +3,7 @@
 use super::algorithm::{self, Algorithm};
 use super::column::{self, New, Position, shown};
 use super::lock::{self, Locks};
-use super::sync::Trigger;
+use super::sync::{self, Trigger};
 use super::text::{q, same};
 use super::twin::{self, Twin};
 use super::{Found, Planned, Rule, fill, known, on, rename_column, step, switch, types};
@@ -55,7 +55,7 @@ pub(super) fn swapped(rule: &mut Rule<'_>, found: &Found, there: &Column, new: &
     // that moment and after it.
     let body = format!("SET NEW.{} = NEW.{}", q(&other), q(&there.name));
     let triggers: Vec<Trigger> =
-        ["INSERT", "UPDATE"].map(|event| Trigger::new(&found.name, "follow", event, &there.name, &body)).into();
+        sync::EVENTS.map(|event| Trigger::new(&found.name, "follow", event, &there.name, &body)).into();
     let beside = |new: &New| New {
         name: other.clone(),
         not_null: false,

@@ -68,7 +68,7 @@ pub(super) fn steps(rule: &Rule<'_>, found: &Found, fill: &Fill<'_>) -> Result<V
 fn triggers(found: &Found, name: &str, expression: &str) -> Vec<Trigger> {
     let (column, value) = (format!("NEW.{}", q(name)), sync::over_new(found, expression));
     let body = format!("SET {column} = IFNULL({column}, {value})");
-    ["INSERT", "UPDATE"].map(|event| Trigger::new(&found.name, "fill", event, name, &body)).into()
+    sync::EVENTS.map(|event| Trigger::new(&found.name, "fill", event, name, &body)).into()
 }
 
 /// Makes a column NOT NULL: no row may have NULL by then, and nobody may write one.

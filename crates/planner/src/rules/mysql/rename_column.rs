@@ -212,10 +212,13 @@ fn triggers(found: &Found, there: &Column, both: &Both, using: &str, back: &str)
          END IF; END",
         equal(&new, &using, &both.new.data_type)
     );
-    vec![
-        Trigger::new(&found.name, "sync", "INSERT", &there.name, &follows(&is_left_out)),
-        Trigger::new(&found.name, "sync", "UPDATE", &there.name, &on_update),
-    ]
+    let on_insert = follows(&is_left_out);
+    sync::EVENTS
+        .map(|event| {
+            let body = if event == "UPDATE" { &on_update } else { &on_insert };
+            Trigger::new(&found.name, "sync", event, &there.name, body)
+        })
+        .into()
 }
 
 /// True when two values are the same, to the byte where they are text.

@@ -4,6 +4,10 @@ use super::Found;
 use super::text::{q, same, with_columns};
 use crate::name;
 
+/// In the order in which triggers are made, each by a statement of its own: a row that one of them filled must not be updated before the
+/// other is there, because batches only fill rows that have no value.
+pub(super) const EVENTS: [&str; 2] = ["UPDATE", "INSERT"];
+
 /// A row trigger before INSERT or UPDATE.
 pub(super) struct Trigger {
     table: String,
