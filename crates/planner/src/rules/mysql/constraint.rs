@@ -3,13 +3,13 @@
 use super::algorithm::{self, Algorithm};
 use super::key::ForeignKey;
 use super::lock::{self, EXCLUSIVE, Locks};
-use super::text::{q, q_list};
+use super::text::{q, q_list, same};
 use super::{Found, Planned, Rule, known, nothing, on, step};
 use crate::catalog::Known;
 use crate::draft::Draft;
 use crate::plan::{Refusal, Target};
 use lockstep_core::Engine;
-use lockstep_core::schema::{Constraint, ConstraintKind};
+use lockstep_core::schema::{Constraint, ConstraintKind, Index, Table};
 use lockstep_core::step::{Action, Assertion, Phase};
 
 /// The clause that adds a constraint of the catalog.
@@ -40,6 +40,25 @@ pub(super) fn unchecked(target: Target, table: &str, clause: &str) -> Vec<String
             "SET SESSION foreign_key_checks = 1".to_owned(),
         ],
     }
+}
+
+/// Indexes that the server may have made for a foreign key.
+pub(super) fn made_for<'a>(table: &'a Table, key: &ForeignKey) -> impl Iterator<Item = (&'a String, &'a Index)> {
+    let is_for = |columns: &[String]| {
+        columns.len() == key.columns.len()
+            && key.columns.iter().all(|column| columns.iter().any(|own| same(own, column)))
+    };
+    table.indexes.iter().filter(move |(_, index)| !index.unique && is_for(&known::columns_of(index)))
+}
+
+/// The clause that adds a foreign key of the catalog once more. An index that the server made for it under another name is made again:
+/// the server would take it away for one of the key's name.
+pub(super) fn adding_again(table: &Table, name: &str, key: &ForeignKey) -> String {
+    let other = made_for(table, key).filter(|(index, _)| !same(index, name));
+    let mut clauses: Vec<String> =
+        other.map(|(index, made)| format!("DROP KEY {}, ADD {}", q(index), made.definition)).collect();
+    clauses.push(format!("ADD CONSTRAINT {} {}", q(name), key.definition()));
+    clauses.join(", ")
 }
 
 /// Rows that point at nothing.
@@ -133,8 +152,10 @@ pub(super) fn drop_foreign_key(rule: &mut Rule<'_>, found: &Found, name: &str, i
     };
     rule.table_mut(&found.name).constraints.remove(&name);
     let clause = dropping(&name, known.kind);
-    let target = ForeignKey::of(&name, &known.definition).map(|key| key.target);
-    let revert = unchecked(rule.target, &found.name, &adding(&name, &known));
+    let key = ForeignKey::of(&name, &known.definition);
+    let again = key.as_ref().map_or_else(|| adding(&name, &known), |key| adding_again(&found.table, &name, key));
+    let revert = unchecked(rule.target, &found.name, &again);
+    let target = key.map(|key| key.target);
     let forward = vec![algorithm::alter(rule.target, &found.name, &clause, Algorithm::NoCopy)];
     let mut step = step(&format!("drop {name} of {}", found.name), Phase::Expand, forward, Some(revert))
         .holds(&found.name, EXCLUSIVE)

@@ -14,13 +14,16 @@ use super::copy::{Copy, collation};
 use super::key::{ForeignKey, KeyKind};
 use super::lock::{self, EXCLUSIVE, Locks};
 use super::text::{literal, q, same};
-use super::{Found, Planned, Rule, apply, charset, convert, known, on, step, switch, twin, types, undo};
+use super::{
+    Found, Planned, Rule, apply, charset, constraint, convert, known, on, step, switch, twin, types, undo,
+};
 use crate::draft::Draft;
 use crate::name::own;
 use crate::plan::Refusal;
 use lockstep_core::Engine;
 use lockstep_core::schema::{ConstraintKind, Table};
 use lockstep_core::step::{Assertion, ClientRequirement, Phase};
+use std::collections::BTreeMap;
 
 /// True for a clause that a copy can have while clients go on as they are; `others` are those that it has already.
 pub(super) fn can(found: &Found, others: &[Clause], clause: &Clause) -> bool {
@@ -86,7 +89,7 @@ pub(super) fn plan(rule: &mut Rule<'_>, found: &Found, clauses: &[Clause]) -> Pl
     }
     let mut last = vec![];
     for (known, key) in &foreign {
-        let mut dropped = twin::mirrored(twin::foreign_key(rule, name, known, key, rows));
+        let mut dropped = twin::without(rule, found, known, key, rows);
         dropped.why = "The copy has the same key, and every row that is written is checked there.".to_owned();
         last.push(dropped);
     }
@@ -267,15 +270,10 @@ fn form(rule: &Rule<'_>, found: &Found, clauses: &[Clause]) -> Result<Form, Refu
 /// are made again by their names.
 fn kept_indexes(found: &Found) -> Vec<String> {
     let keys = known::foreign_keys(&found.table);
-    let is_for = |(_, key): &(String, ForeignKey), columns: &[String]| {
-        columns.len() == key.columns.len()
-            && key.columns.iter().all(|key| columns.iter().any(|own| same(own, key)))
-    };
-    let made = found.table.indexes.iter().filter(|(_, index)| {
-        let columns = known::columns_of(index);
-        !index.unique && keys.iter().any(|key| is_for(key, &columns))
-    });
-    made.flat_map(|(name, index)| [format!("DROP KEY {}", q(name)), format!("ADD {}", index.definition)]).collect()
+    let made: BTreeMap<_, _> = keys.iter().flat_map(|(_, key)| constraint::made_for(&found.table, key)).collect();
+    made.into_iter()
+        .flat_map(|(name, index)| [format!("DROP KEY {}", q(name)), format!("ADD {}", index.definition)])
+        .collect()
 }
 
 /// Names that the server would make up of those of the table.

@@ -219,9 +219,25 @@ pub(super) fn introduce(rule: &Rule<'_>, twin: &Twin<'_>) -> Result<Vec<Draft>, 
 /// A foreign key of a table whose rows are known to have their parents.
 pub(super) fn foreign_key(rule: &Rule<'_>, table: &str, name: &str, key: &ForeignKey, rows: Option<u64>) -> Draft {
     let clause = format!("ADD CONSTRAINT {} {}", q(name), key.definition());
+    added(rule, table, (name, key), &clause, rows)
+}
+
+/// The step that takes a foreign key of the table away, and brings it back.
+pub(super) fn without(rule: &Rule<'_>, found: &Found, name: &str, key: &ForeignKey, rows: Option<u64>) -> Draft {
+    let clause = constraint::adding_again(&found.table, name, key);
+    mirrored(added(rule, &found.name, (name, key), &clause, rows))
+}
+
+fn added(
+    rule: &Rule<'_>,
+    table: &str,
+    (name, key): (&str, &ForeignKey),
+    clause: &str,
+    rows: Option<u64>,
+) -> Draft {
     let drop = format!("DROP FOREIGN KEY {}", q(name));
     let drop = algorithm::alter(rule.target, table, &drop, Algorithm::NoCopy);
-    let forward = constraint::unchecked(rule.target, table, &clause);
+    let forward = constraint::unchecked(rule.target, table, clause);
     step(&format!("add {name} of {table}"), Phase::Validate, forward, Some(vec![drop]))
         .holds(table, ONLINE)
         .holds(&key.target, EXCLUSIVE)

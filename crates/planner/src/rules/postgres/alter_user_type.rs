@@ -136,6 +136,10 @@ pub(super) fn composite(rule: &mut Rule<'_>, name: &Name, mut words: Words) -> R
         drafts
             .hazards
             .push(format!("clients that write a value of {key} as ROW(...) must leave no attribute out"));
+        drafts.hazards.push(format!(
+            "a rollback takes {attribute} away for good: where the change runs again, statements that were prepared for it before read NULL and \
+             write nothing, without an error; clients have to prepare them again"
+        ));
         return Ok(Some(drafts));
     }
     if words.skip(&["RENAME", "ATTRIBUTE"]) {

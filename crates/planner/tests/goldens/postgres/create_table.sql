@@ -13,4 +13,4 @@ CREATE TABLE orders (
 CREATE INDEX ON orders (user_id, at DESC);
 ALTER TABLE orders ADD COLUMN note text NOT NULL;
 ALTER TABLE orders ALTER COLUMN amount SET NOT NULL;
-INSERT INTO orders (id, user_id, at, note) VALUES (1, 1, '2020-01-01', 'x');
+INSERT INTO orders (id, user_id, at, note) VALUES (100000, 1, '2020-01-01', 'x');
