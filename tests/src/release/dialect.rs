@@ -36,12 +36,21 @@ impl Dialect {
 
     /// A column in a list of what is selected. SQLite's values keep the class in which they are stored.
     pub(super) fn told(self, column: &Known) -> String {
-        let name = self.quote(&column.name);
+        let name = match &column.inside {
+            Some(whole) => format!("({}).{}", self.quote(whole), self.quote(&column.name)),
+            None => self.quote(&column.name),
+        };
         match self.0 {
             Engine::Sqlite => name,
             Engine::Postgres => format!("{name}::text"),
             Engine::Mariadb | Engine::Mysql => format!("CAST({name} AS char)"),
         }
+    }
+
+    /// A column that is written.
+    pub(super) fn written(self, column: &Known) -> String {
+        let whole = column.inside.as_ref().map(|whole| format!("{}.", self.quote(whole)));
+        format!("{}{}", whole.unwrap_or_default(), self.quote(&column.name))
     }
 
     /// Puts a value into a statement; with `says_type` says the name of its type, if the release knows one.
@@ -76,8 +85,12 @@ impl Dialect {
     /// What makes an INSERT change the row that is there already.
     pub(super) fn or_update(self, table: &KnownTable, set: &[&Known]) -> String {
         let assign = |column: &&Known| {
-            let name = self.quote(&column.name);
-            if self.is_mysql() { format!("{name} = VALUES({name})") } else { format!("{name} = excluded.{name}") }
+            let name = self.written(column);
+            match &column.inside {
+                _ if self.is_mysql() => format!("{name} = VALUES({name})"),
+                Some(whole) => format!("{name} = (excluded.{}).{}", self.quote(whole), self.quote(&column.name)),
+                None => format!("{name} = excluded.{name}"),
+            }
         };
         let assignments = set.iter().map(assign).collect::<Vec<_>>().join(", ");
         if self.is_mysql() {

@@ -1,6 +1,7 @@
 //! What a release knows of the schema.
 
-use super::kind::{Kind, quoted};
+use super::composite;
+use super::kind::Kind;
 use lockstep_core::schema::{Column, Constraint, ConstraintKind, Table};
 use lockstep_core::{Engine, Schema};
 use lockstep_database::plain::Value;
@@ -12,6 +13,8 @@ pub(super) struct Known {
     /// The same for both releases when it is the same column.
     pub(super) meaning: String,
     pub(super) name: String,
+    /// The column of which it is an attribute.
+    pub(super) inside: Option<String>,
     pub(super) kind: Kind,
     /// A type of one's own.
     pub(super) own_type: Option<String>,
@@ -29,6 +32,8 @@ pub(super) struct Known {
     pub(super) is_computed: bool,
     /// The engine takes no value for it.
     pub(super) is_generated: bool,
+    /// True: the other form's engine gives it numbers, so this release takes them from elsewhere.
+    pub(super) is_apart: bool,
     /// Where the change gives the column other values: those of the old form, and of the new one.
     pub(super) converted: Vec<(Value, Value)>,
     pub(super) is_new: bool,
@@ -76,6 +81,8 @@ pub(super) struct Form {
     pub(super) tables: BTreeMap<String, KnownTable>,
     /// With what they are defined as.
     pub(super) views: BTreeMap<String, String>,
+    /// Partitions that rows need.
+    pub(super) parts: BTreeSet<String>,
 }
 
 /// The schemas around a change.
@@ -99,8 +106,9 @@ impl Around<'_> {
     fn form(&self, is_new: bool) -> Form {
         let schema = if is_new { self.after } else { self.before };
         let views = schema.objects.get("view").cloned();
-        let mut form = Form { tables: BTreeMap::new(), views: views.unwrap_or_default() };
-        for (name, table) in &schema.tables {
+        let mut form = Form { views: views.unwrap_or_default(), ..Form::default() };
+        for (name, table) in schema.tables.iter().filter(|(name, _)| !self.is_inner(name)) {
+            form.parts.extend(self.parts(name, schema).into_iter().map(|(part, _)| part.clone()));
             if let Some(known) = self.table(name, table, is_new) {
                 form.tables.insert(self.table_meaning(name, is_new), known);
             }
@@ -114,14 +122,28 @@ impl Around<'_> {
         }
         let other = self.counterpart(name, is_new);
         let primary = key(table);
-        let names = primary.clone().unwrap_or_else(|| vec![table.columns[0].name.clone()]);
-        let bounds = self.bounds(name, table)?;
-        let columns = table.columns.iter().map(|column| {
-            let mut known = self.column(name, table, column, is_new);
-            if let Some((_, values)) = bounds.iter().find(|(bound, _)| bound.eq_ignore_ascii_case(&column.name)) {
-                known.kind = Kind::OneOf(values.clone());
+        // Who knows of no key finds rows by what will be one.
+        let later = || {
+            other
+                .and_then(|(_, other)| key(other))
+                .filter(|key| key.iter().all(|name| find(table, name).is_some()))
+        };
+        let names = primary.clone().or_else(later).unwrap_or_else(|| vec![table.columns[0].name.clone()]);
+        let bounds = self.bounds(name, table, is_new)?;
+        let both: Vec<&Table> = [table].into_iter().chain(other.map(|(_, other)| other)).collect();
+        let columns = table.columns.iter().flat_map(|column| {
+            if let Some(attributes) = self.attributes(column, is_new) {
+                return attributes;
             }
-            known
+            let mut known = self.column(name, table, column, is_new);
+            let bound = bounds.iter().find(|(bound, _)| bound.eq_ignore_ascii_case(&column.name));
+            if let Some((_, values)) = bound {
+                known.kind = Kind::OneOf(values.clone());
+            } else if let Some(values) = self.admitted(&both, &column.name).filter(|_| known.kind == Kind::Integer)
+            {
+                known.kind = Kind::OneOf(values);
+            }
+            vec![known]
         });
         let columns: Vec<Known> = columns.collect();
         // A sequence that is set gives numbers again.
@@ -157,8 +179,7 @@ impl Around<'_> {
             other.map_or(column.name.as_str(), |(_, other)| if is_new { &other.name } else { &column.name });
         let meaning = if is_same || !is_new { original.to_owned() } else { format!("{}, changed", column.name) };
         let assigned = self.assigned();
-        let is_generated =
-            column.generated.is_some() || column.options.iter().any(|option| option == "identity always");
+        let is_generated = is_generated(column);
         let moves_by_itself = column.options.iter().any(|option| option.starts_with("on update"));
         let is_assigned = |name: &str| assigned.contains(&name.to_lowercase());
         let is_referenced = self.parents().iter().any(|(parent, named)| {
@@ -177,6 +198,9 @@ impl Around<'_> {
             is_computed: is_generated || is_filled || moves_by_itself,
             kind: narrowed(kind, other_kind.as_ref()),
             name: column.name.clone(),
+            inside: None,
+            is_apart: !has_value(column)
+                && other.is_some_and(|(_, other)| has_value(other) && other.default.is_none()),
             converted: Vec::new(),
             meaning,
             is_referenced,
@@ -228,7 +252,7 @@ impl Around<'_> {
     }
 
     /// What went, and what came in its place, if the change says so.
-    fn renamed(&self, before: &[String], after: &[String]) -> Vec<(String, String)> {
+    pub(super) fn renamed(&self, before: &[String], after: &[String]) -> Vec<(String, String)> {
         let gone = before.iter().filter(|name| !after.contains(name));
         let come: Vec<&String> = after.iter().filter(|name| !before.contains(name)).collect();
         let text = self.change.to_lowercase();
@@ -304,14 +328,6 @@ impl Around<'_> {
     fn is_shared(&self, name: &str, is_new: bool) -> bool {
         let text = self.change.to_lowercase();
         let bare = name.rsplit_once('.').map_or(name, |(_, bare)| bare).to_lowercase();
-        let is_family = |schema: &Schema| {
-            schema.tables.iter().any(|(child, table)| {
-                table
-                    .options
-                    .get("inherits")
-                    .is_some_and(|parents| child == name || parents.split(", ").any(|one| one == name))
-            })
-        };
         let names =
             [bare.clone(), self.table_meaning(name, is_new).rsplit('.').next().unwrap_or_default().to_lowercase()];
         let says = |verb: &str| {
@@ -321,7 +337,7 @@ impl Around<'_> {
                     .any(|name| text.contains(&format!("{verb} {name}")))
             })
         };
-        says("insert into") || says("delete from") || is_family(self.before) || is_family(self.after)
+        says("insert into") || says("delete from") || self.is_of_family(name)
     }
 
     /// A unique index over none of its columns.
@@ -331,36 +347,6 @@ impl Around<'_> {
             let keys = index.definition.split_once('(').map_or("", |(_, keys)| keys);
             index.unique && !table.columns.iter().any(|column| keys.contains(&column.name))
         })
-    }
-
-    /// What a partitioned table or a partition takes, by column; `None`: nothing that both forms have a place for.
-    fn bounds(&self, name: &str, table: &Table) -> Option<Vec<(String, Vec<String>)>> {
-        if let Some(by) = table.options.get("partition by") {
-            let column = by.split(['(', ')']).nth(1)?.trim().trim_matches(['"', '`']).to_owned();
-            if self.engine != Engine::Postgres {
-                let below = by.split("LESS THAN").nth(1)?.split(['(', ')']).nth(1)?.trim().parse::<i64>().ok()?;
-                return Some(vec![(column, vec![(below - 1).to_string()])]);
-            }
-            let child = |schema: &Schema, part: &str| {
-                schema
-                    .tables
-                    .get(part)
-                    .is_some_and(|part| part.options.get("inherits").is_some_and(|parent| parent == name))
-            };
-            let part =
-                self.before.tables.keys().find(|part| child(self.before, part) && child(self.after, part))?;
-            let values = quoted(&self.before.tables[part].options["partition for"]);
-            return Some(vec![(column, vec![values.first()?.clone()])]);
-        }
-        let part = [self.before, self.after].into_iter().filter_map(|schema| schema.tables.get(name));
-        let inside = part
-            .filter_map(|part| Some((part.options.get("inherits")?, part.options.get("partition for")?)))
-            .next();
-        let Some((parent, bound)) = inside else { return Some(Vec::new()) };
-        let parent = self.before.tables.get(parent).or_else(|| self.after.tables.get(parent))?;
-        let by = parent.options.get("partition by")?;
-        let column = by.split(['(', ')']).nth(1)?.trim().trim_matches('"').to_owned();
-        Some(vec![(column, vec![quoted(bound).first()?.clone()])])
     }
 }
 
@@ -373,14 +359,23 @@ impl Form {
                 return schema.objects.get("view").is_some_and(|views| views.contains_key(&known.name));
             };
             known.columns.iter().all(|column| {
-                let is_like =
-                    |there| !column.is_converted() || Kind::of(engine, schema, there).is_like(&column.kind);
-                find(table, &column.name).is_some_and(is_like)
+                let is_like = |there: &Column| {
+                    let is_kind = !column.is_converted() || Kind::of(engine, schema, there).is_like(&column.kind);
+                    is_kind && (column.is_generated || !is_generated(there))
+                };
+                match &column.inside {
+                    Some(whole) => find(table, whole)
+                        .and_then(|whole| composite::attributes(schema, &whole.data_type))
+                        .is_some_and(|known| known.iter().any(|(name, _)| *name == column.name)),
+                    None => find(table, &column.name).is_some_and(is_like),
+                }
             })
         };
+        let is_part =
+            |part: &String| schema.tables.get(part).is_some_and(|part| part.options.contains_key("partition for"));
         let views = schema.objects.get("view");
         let sees = |(name, definition)| views.and_then(|views| views.get(name)) == Some(definition);
-        self.tables.values().all(has) && self.views.iter().all(sees)
+        self.tables.values().all(has) && self.parts.iter().all(is_part) && self.views.iter().all(sees)
     }
 
     pub(super) fn knows(&self, table: &str, meaning: &str) -> bool {
@@ -413,6 +408,13 @@ fn common(old: &Form, new: &Form) -> Form {
         let is_needed = |column: &&Known| !column.is_optional && !column.is_generated;
         known.takes_rows &=
             [table, other].iter().all(|table| table.columns.iter().filter(is_needed).all(is_known));
+        // What one form must leave out, the other must be given.
+        let is_torn = |column: &Known| {
+            let twins = [table, other].map(|table| table.columns.iter().find(|twin| twin.name == column.name));
+            let twins = || twins.iter().flatten();
+            twins().any(|twin| twin.is_generated) && twins().any(|twin| !twin.is_generated && !twin.is_optional)
+        };
+        known.takes_rows &= !known.columns.iter().any(is_torn);
         known.gives_key &= other.gives_key;
         if table.key == other.key
             && known.key.iter().all(|key| known.columns.iter().any(|column| column.name == *key))
@@ -441,6 +443,11 @@ fn narrowed(kind: Kind, other: Option<&Kind>) -> Kind {
 /// Its default is another one for each row.
 fn is_made_anew(column: &Column) -> bool {
     column.default.as_ref().is_some_and(|default| default.contains('('))
+}
+
+/// The engine takes no value for it.
+fn is_generated(column: &Column) -> bool {
+    column.generated.is_some() || column.options.iter().any(|option| option == "identity always")
 }
 
 /// A new row may leave the column out.

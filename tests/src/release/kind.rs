@@ -17,6 +17,8 @@ pub(super) enum Kind {
     Moment(bool),
     Uuid,
     Json,
+    /// Of whole numbers.
+    Range,
     /// One of a few: a truth value, a value of an enum, what a partition takes.
     OneOf(Vec<String>),
 }
@@ -55,12 +57,18 @@ impl Kind {
             Self::Moment(zoned) => format!("{day} 10:00:00{}", if *zoned { "+00" } else { "" }),
             Self::Uuid => format!("7c1a2b6e-0000-4000-8000-{number:012}"),
             Self::Json => format!("{{\"value\": {number}}}"),
+            Self::Range => format!("[{number},{})", number + 1),
             Self::OneOf(values) => {
                 let index = usize::try_from(number).unwrap_or_default() % values.len().max(1);
                 values.get(index).cloned().unwrap_or_default()
             }
         };
         Value::Text(text)
+    }
+
+    /// As [`Self::value`], where it is a text.
+    pub(super) fn text(&self, engine: Engine, number: i64) -> Option<String> {
+        self.value(engine, number).as_text().map(str::to_owned)
     }
 }
 
@@ -76,7 +84,7 @@ fn by_affinity(data_type: &str) -> Kind {
 }
 
 /// By the first word of a type, with its digits behind the point.
-fn by_name(data_type: &str) -> Kind {
+pub(super) fn by_name(data_type: &str) -> Kind {
     let word = data_type.split(['(', ' ']).next().unwrap_or_default();
     match word {
         "bigint" | "int" | "integer" | "smallint" | "mediumint" => Kind::Integer,
@@ -92,6 +100,7 @@ fn by_name(data_type: &str) -> Kind {
         "timestamp" => Kind::Moment(data_type.contains("with time zone")),
         "uuid" => Kind::Uuid,
         "json" | "jsonb" => Kind::Json,
+        "int4range" | "int8range" => Kind::Range,
         "boolean" => Kind::OneOf(vec!["true".to_owned(), "false".to_owned()]),
         "enum" => Kind::OneOf(quoted(data_type)),
         _ => Kind::Text,
@@ -112,6 +121,6 @@ fn postgres(schema: &Schema, data_type: &str) -> Kind {
 }
 
 /// The literals in a text.
-pub(super) fn quoted(text: &str) -> Vec<String> {
+fn quoted(text: &str) -> Vec<String> {
     text.split('\'').skip(1).step_by(2).map(str::to_owned).collect()
 }

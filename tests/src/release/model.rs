@@ -89,7 +89,7 @@ impl Model {
                 column.converted.iter().map(|(old, _)| old).filter(|old| **old != Value::Null).collect();
             return values[usize::try_from(self.used).unwrap_or_default() % values.len()].clone();
         }
-        column.kind.value(engine, self.used)
+        column.kind.value(engine, if column.is_apart { -self.used } else { self.used })
     }
 
     pub(super) fn rows(&mut self, table: &str) -> &mut Vec<Row> {

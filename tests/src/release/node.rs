@@ -56,7 +56,7 @@ impl Node {
             let connection = plain::connect(stand.engine, &stand.dsn).await?;
             let dialect = Dialect(stand.engine);
             connection.execute(dialect.session(), &[]).await?;
-            Ok(Release { name, connection, form: form.clone(), dialect })
+            Ok(Release { name, connection, form: form.clone(), dialect, times: 0 })
         };
         let releases =
             [release("old", &forms.0).await?, release("new", &forms.1).await?, release("common", &forms.2).await?];
@@ -72,6 +72,7 @@ impl Node {
         if at_work.new {
             self.model.learn(&self.releases[NEW]).await?;
         } else {
+            self.releases[NEW].times += 1;
             // Going back loses values for which the old form has no place.
             self.model.forget_all_but(&self.releases[OLD].form);
         }

@@ -184,7 +184,7 @@ async fn rows(stand: &Stand, form: Form) -> Result<BTreeMap<String, Vec<Row>>> {
     let dialect = Dialect(stand.engine);
     let connection = plain::connect(stand.engine, &stand.dsn).await?;
     connection.execute(dialect.session(), &[]).await?;
-    let reader = Release { name: "reader", connection, form, dialect };
+    let reader = Release { name: "reader", connection, form, dialect, times: 0 };
     let mut tables = BTreeMap::new();
     for (meaning, table) in &reader.form.tables {
         let row = |values: Vec<Value>| {

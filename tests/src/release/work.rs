@@ -5,6 +5,7 @@ use super::form::{Form, Known, KnownTable};
 use super::model::{Model, Random, Row, key_of};
 use anyhow::{Context as _, Result, ensure};
 use lockstep_database::plain::{Connection, Value};
+use std::borrow::Cow;
 
 /// A release of the application, with a connection of its own.
 pub(super) struct Release {
@@ -12,6 +13,8 @@ pub(super) struct Release {
     pub(super) connection: Connection,
     pub(super) form: Form,
     pub(super) dialect: Dialect,
+    /// How often it was not there yet, or not any more.
+    pub(super) times: u64,
 }
 
 /// Columns of a row and their values, as the old form has them.
@@ -40,11 +43,23 @@ impl Release {
     }
 
     async fn run(&self, sql: &str, values: &[Value]) -> Result<u64> {
-        self.connection.execute(sql, values).await.with_context(|| format!("{sql} with {values:?}"))
+        let sql = self.as_of_now(sql);
+        self.connection.execute(&sql, values).await.with_context(|| format!("{sql} with {values:?}"))
     }
 
     async fn query(&self, sql: &str, values: &[Value]) -> Result<Vec<Vec<Value>>> {
-        self.connection.query(sql, values).await.with_context(|| format!("{sql} with {values:?}"))
+        let sql = self.as_of_now(sql);
+        self.connection.query(&sql, values).await.with_context(|| format!("{sql} with {values:?}"))
+    }
+
+    /// PostgreSQL does not notice that an attribute that a prepared statement uses is another one after a rollback: a release prepares
+    /// its statements again when it comes again.
+    fn as_of_now<'a>(&self, sql: &'a str) -> Cow<'a, str> {
+        let mut columns = self.form.tables.values().flat_map(|table| &table.columns);
+        if columns.any(|column| column.inside.is_some()) {
+            return Cow::Owned(format!("{sql} /* {} */", self.times));
+        }
+        Cow::Borrowed(sql)
     }
 
     /// A value for a column of a new row; `None`: it is left out.
@@ -118,7 +133,7 @@ impl Release {
         values: &Values<'_>,
         says_type: Option<i64>,
     ) -> (String, Vec<Value>) {
-        let columns: Vec<String> = values.iter().map(|(column, _)| self.dialect.quote(&column.name)).collect();
+        let columns: Vec<String> = values.iter().map(|(column, _)| self.dialect.written(column)).collect();
         let mut bound = Vec::new();
         let places: Vec<String> = values
             .iter()
@@ -225,7 +240,7 @@ impl Release {
         let shown = column.shown(&value).unwrap_or(Value::Null);
         let place = self.dialect.place(column, &shown, random.chance(2).then_some(model.used), &mut bound);
         let condition = self.condition(table, &row, &mut bound)?;
-        let (relation, name) = (self.dialect.relation(&table.name), self.dialect.quote(&column.name));
+        let (relation, name) = (self.dialect.relation(&table.name), self.dialect.written(column));
         let sql = format!("UPDATE {relation} SET {name} = {place} WHERE {condition}");
         let changed = self.run(&sql, &bound).await?;
         if changed == 0 && !table.is_whole {
