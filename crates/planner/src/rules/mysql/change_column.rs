@@ -72,6 +72,9 @@ fn needed(target: Target, found: &Found, there: &Column, new: &New) -> Result<Al
     if there.nullable != made.nullable {
         needed = needed.max(Algorithm::Inplace);
     }
+    if needed == Algorithm::NoCopy && new.position.is_some() {
+        needed = Algorithm::Inplace;
+    }
     if column::counts(&made) && !column::counts(there) {
         needed = Algorithm::Copy;
     }
@@ -145,16 +148,10 @@ fn of_collation(target: Target, found: &Found, there: &Column, made: &Column) ->
         return Algorithm::Instant;
     }
     let (old, new) = (charset_of(old), charset_of(new));
-    let is_indexed =
-        found.table.indexes.values().any(|index| super::text::mentions(&index.definition, &there.name));
     let widens = old == "utf8mb3" && new == "utf8mb4" && same_length_bytes(&there.data_type);
     match target.engine {
         Engine::Mariadb if old == new || widens => {
-            if is_indexed {
-                Algorithm::NoCopy
-            } else {
-                Algorithm::Instant
-            }
+            super::charset::in_place(&found.table, there).unwrap_or(Algorithm::Copy)
         }
         _ => Algorithm::Copy,
     }
@@ -203,10 +200,11 @@ fn modified(rule: &mut Rule<'_>, found: &Found, there: &Column, new: &New, algor
     if algorithm != Algorithm::Instant {
         drafts.as_written = Some(lock::copy(&found.name, rows)).filter(|_| is_set_not_null);
     }
-    if there.data_type != made.data_type && !same_width(there, &made) {
+    if is_narrower(found, there, &made) {
         drafts.hazards.push(format!(
             "a rollback copies {} while writes wait, and fails when a value does not fit {} any more",
-            found.name, there.data_type
+            found.name,
+            shown_type(found, there, &made)
         ));
     }
     if !there.nullable && made.nullable {
@@ -215,6 +213,22 @@ fn modified(rule: &mut Rule<'_>, found: &Found, there: &Column, new: &New, algor
         ));
     }
     Ok(drafts)
+}
+
+/// True when the way back is not open to every value.
+fn is_narrower(found: &Found, there: &Column, made: &Column) -> bool {
+    let is_other_charset = types::is_text(&there.data_type)
+        && charset_of(collation(found, there)) != charset_of(collation(found, made));
+    is_other_charset || (there.data_type != made.data_type && !same_width(there, made))
+}
+
+/// The type as a hazard names it, with its characters where they become others.
+fn shown_type(found: &Found, there: &Column, made: &Column) -> String {
+    let charset = charset_of(collation(found, there));
+    if types::is_text(&there.data_type) && charset != charset_of(collation(found, made)) {
+        return format!("{} in {charset}", there.data_type);
+    }
+    there.data_type.clone()
 }
 
 /// True when the two differ in how they are shown only.
@@ -230,7 +244,7 @@ fn change(rule: &Rule<'_>, found: &Found, there: &Column, new: &New, algorithm: 
         let head = if from == to { "MODIFY COLUMN".to_owned() } else { format!("CHANGE COLUMN {}", q(from)) };
         vec![algorithm::alter(rule.target, &found.name, &format!("{head} {} {definition}", q(to)), algorithm)]
     };
-    let is_narrower = there.data_type != made.data_type && !same_width(there, &made);
+    let is_narrower = is_narrower(found, there, &made);
     let back = if is_narrower { Algorithm::Copy } else { algorithm };
     let forward = modify(&there.name, &new.name, &format!("{}{}", new.definition(), new.place()), algorithm);
     let revert = modify(&new.name, &there.name, &format!("{}{place}", column::definition_of(there)), back);

@@ -4,11 +4,11 @@ use super::algorithm::{self, Algorithm};
 use super::clause::Clause;
 use super::column::{self, charset_of, default_collation};
 use super::lock::{self, Locks};
-use super::text::q;
-use super::{Found, Planned, Rule, apply, known, nothing, on, step, types};
+use super::text::{mentions, q, same};
+use super::{Found, Planned, Rule, apply, key, known, nothing, on, step, types, undo};
 use crate::plan::Refusal;
 use lockstep_core::Engine;
-use lockstep_core::schema::{Column, Table};
+use lockstep_core::schema::{Column, Index, Table};
 use lockstep_core::step::Phase;
 
 pub(super) fn convert(
@@ -25,13 +25,15 @@ pub(super) fn convert(
         return Ok(nothing(&found.name, format!("{} is in {wanted} already: nothing is done", found.name)));
     }
     let rows = rule.rows(&found.name);
+    let is_free =
+        |column: &&Column| of(column).as_deref() == Some(&wanted) || in_place(&found.table, column).is_some();
     let keeps = |column: &&Column| {
         let from = of(column);
         let from = from.as_deref().map(charset_of);
         from == Some(charset_of(&wanted))
             || (from == Some("utf8mb3") && charset_of(&wanted) == "utf8mb4" && stays(&column.data_type))
     };
-    if rule.target.engine != Engine::Mariadb || !texts.iter().all(keeps) {
+    if rule.target.engine != Engine::Mariadb || !texts.iter().all(|column| keeps(column) && is_free(column)) {
         return Err(Refusal::new(
             format!("converting {} copies the whole table while writes wait", found.name),
             format!(
@@ -58,6 +60,33 @@ pub(super) fn convert(
         found.name
     ));
     Ok(drafts)
+}
+
+/// How MariaDB gives a column another collation: in place, and with a new index where the column is indexed. `None`: it copies the table,
+/// or writes wait while an index on words is built.
+pub(super) fn in_place(table: &Table, column: &Column) -> Option<Algorithm> {
+    let kind = types::parts(&column.data_type).0;
+    let orders_rows = clustered_by(table).is_some_and(|key| key.iter().any(|name| same(name, &column.name)));
+    let indexes: Vec<&Index> =
+        table.indexes.values().filter(|index| mentions(&index.definition, &column.name)).collect();
+    let is_of_words = |index: &&Index| key::of_index(&index.definition).is_none_or(|key| undo::blocks(key.kind));
+    let is_pointing =
+        known::foreign_keys(table).iter().any(|(_, key)| key.columns.iter().any(|name| same(name, &column.name)));
+    match kind {
+        "enum" | "set" => None,
+        _ if orders_rows || is_pointing || indexes.iter().any(is_of_words) => None,
+        _ if indexes.is_empty() => Some(Algorithm::Instant),
+        "char" | "varchar" => Some(Algorithm::NoCopy),
+        _ => None,
+    }
+}
+
+/// The key in whose order InnoDB keeps the rows: the primary key, or the first unique one that admits no NULL.
+fn clustered_by(table: &Table) -> Option<Vec<String>> {
+    let filled = |name: &String| known::column(table, name).is_some_and(|column| !column.nullable);
+    let unique = table.indexes.values().filter(|index| index.unique).map(known::columns_of);
+    let primary = known::primary_key(table).map(<[String]>::to_vec);
+    primary.or_else(|| unique.into_iter().find(|columns| !columns.is_empty() && columns.iter().all(filled)))
 }
 
 /// The collation that is meant.

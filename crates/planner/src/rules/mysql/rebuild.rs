@@ -230,6 +230,7 @@ fn refuse_keys(found: &Found, becomes: &Table, key: &[String]) -> Result<(), Ref
         for column in columns {
             let pair = known::column(&found.table, column).zip(known::column(becomes, column));
             if let Some((old, new)) = pair
+                && types::is_text(&old.data_type)
                 && !tells_apart_as(collation(&found.table, old), collation(becomes, new))
             {
                 return Err(Refusal::new(
