@@ -1,4 +1,5 @@
 //! Two releases of an application at work while each golden of the planner is under way. See `lockstep_tests::release`.
+//! The seeds are those that cost least for what they find; seed 1 leaves the rows alone that are there before.
 
 use lockstep_core::Engine;
 use lockstep_planner::Target;
@@ -6,15 +7,15 @@ use lockstep_tests::release::play_all;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn postgres() {
-    play_all(Target { engine: Engine::Postgres, version: 15 }, 0..1).await;
+    play_all(Target { engine: Engine::Postgres, version: 15 }, 2..3).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sqlite() {
-    play_all(Target { engine: Engine::Sqlite, version: 3 }, 0..2).await;
+    play_all(Target { engine: Engine::Sqlite, version: 3 }, 0..4).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn mariadb() {
-    play_all(Target { engine: Engine::Mariadb, version: 1011 }, 0..1).await;
+    play_all(Target { engine: Engine::Mariadb, version: 1011 }, 2..4).await;
 }

@@ -15,6 +15,7 @@ mod model;
 mod moments;
 mod node;
 mod part;
+mod proof;
 mod scene;
 mod work;
 

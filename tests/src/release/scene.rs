@@ -5,6 +5,7 @@ use super::form::{Around, Form};
 use super::model::Row;
 use super::moments::{moments, prove, run};
 use super::node::{AtWork, Node};
+use super::proof;
 use super::work::Release;
 use crate::golden::{Golden, Ground, Stand, run_script};
 use anyhow::{Context as _, Result};
@@ -57,6 +58,7 @@ impl Scene {
         seed: u64,
     ) -> Result<Option<Self>> {
         let Some((mut plan, forms)) = read(golden, ground, target, seed).await? else { return Ok(None) };
+        proof::stands_before_use(&plan.change.steps)?;
         for step in &mut plan.change.steps {
             // Other writes come between any two rows.
             for action in [Some(&mut step.forward), step.revert.as_mut()].into_iter().flatten() {
