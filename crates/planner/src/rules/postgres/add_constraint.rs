@@ -212,15 +212,17 @@ pub(super) fn validate(rule: &mut Rule<'_>, found: &Found, constraint: &Ident) -
 
 fn key(rule: &Rule<'_>, found: &Found, new: &New) -> Planned {
     let mut steps = Vec::new();
+    let is_whole = partition_index::is_whole(&found.table);
+    let partitions = if is_whole { partition_index::partitions(rule, found)? } else { Vec::new() };
     if new.kind == ConstraintKind::PrimaryKey {
         for column in &new.columns {
             if found.column(column)?.nullable {
-                steps.push(not_null::step(&found.name, column, rule.rows(&found.name)));
+                let rows = rule.rows(&found.name);
+                steps.push(not_null::step_over(found, &partitions, column, rows, rule.target.version));
             }
         }
     }
-    steps.push(if partition_index::is_whole(&found.table) {
-        let partitions = partition_index::partitions(rule, found)?;
+    steps.push(if is_whole {
         let proof = proof_of_key(found, new)?;
         partition_index::key(found, &partitions, (&new.name, &new.definition, new.kind), &new.columns)
             .only_if(&proof.0, proof.1)

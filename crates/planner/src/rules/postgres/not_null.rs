@@ -2,8 +2,8 @@
 //! (from PostgreSQL 12 on SET NOT NULL does not scan when a valid check proves it).
 
 use super::lock::{ACCESS_EXCLUSIVE, Locks};
-use super::q;
 use super::table_name::Name;
+use super::{Found, q};
 use crate::draft::Draft;
 use crate::name;
 use lockstep_core::step::{Action, Phase};
@@ -46,6 +46,25 @@ pub(super) fn step(table: &Name, column: &str, rows_estimate: Option<u64>) -> Dr
             "A check that counts for new rows only, then its validation beside reads and writes; with that proof SET NOT NULL \
              looks at no row.",
         )
+}
+
+/// As [`step`], over the partitions of a table. From PostgreSQL 18 on a partition keeps NOT NULL for itself once a primary key of its
+/// own asked for it, so a rollback takes it from those that did not have it.
+pub(super) fn step_over(
+    whole: &Found,
+    partitions: &[Found],
+    column: &str,
+    rows_estimate: Option<u64>,
+    version: u32,
+) -> Draft {
+    let mut draft = step(&whole.name, column, rows_estimate);
+    let nullable = partitions.iter().filter(|part| part.column(column).is_ok_and(|column| column.nullable));
+    let more =
+        nullable.map(|part| format!("ALTER TABLE {} ALTER COLUMN {} DROP NOT NULL", part.name.sql(), q(column)));
+    if let (18.., Some(Action::Statements { statements, .. })) = (version, &mut draft.step.revert) {
+        statements.extend(more);
+    }
+    draft
 }
 
 /// So that the estimate shows though no lock that blocks is held while rows are read.
