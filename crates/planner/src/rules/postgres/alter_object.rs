@@ -54,7 +54,8 @@ fn named(rule: &mut Rule<'_>, kind: &str, mut words: Words) -> Result<Option<sup
         let to = words.ident()?;
         return Ok(Some(renamed(rule, kind, &name, &to, &arguments)));
     }
-    if words.skip(&["SET", "SCHEMA"]) && matches!(kind, "function" | "procedure" | "sequence" | "type" | "domain")
+    if words.skip(&["SET", "SCHEMA"])
+        && matches!(kind, "function" | "procedure" | "sequence" | "type" | "domain" | "view")
     {
         let to = words.ident()?;
         return Ok(Some(moved(rule, kind, &name, &to, &arguments)));
@@ -77,10 +78,34 @@ fn named(rule: &mut Rule<'_>, kind: &str, mut words: Words) -> Result<Option<sup
         );
         return Ok(Some(anywhere(vec![step])));
     }
+    if kind == "view" {
+        return of_view(rule, &key, &sql, words);
+    }
     if kind == "sequence" {
         return Ok(Some(sequence(rule, &name, &words.rest())?));
     }
     Ok(None)
+}
+
+/// Defaults of columns that are written through a view, and its options.
+fn of_view(rule: &Rule<'_>, key: &str, sql: &str, mut words: Words) -> Result<Option<super::Drafts>, Refusal> {
+    let change = words.rest();
+    if words.skip(&["RENAME"]) {
+        return Err(Refusal::new(
+            format!(
+                "clients could say neither the old nor the new name of a column of {key} until the change is through"
+            ),
+            "make a view of another name with the new column, and drop this one in a change of its own",
+        ));
+    }
+    let is_default = words.skip(&["ALTER"]);
+    if !is_default && !words.skip(&["SET"]) && !words.skip(&["RESET"]) {
+        return Ok(None);
+    }
+    let revert = rule.revert_by_directive("nothing is known of what was set before")?;
+    let why = "The server notes it in its catalog. It counts for what is written through the view from here on.";
+    let step = expand(&format!("settings of view {key}"), vec![format!("ALTER VIEW {sql} {change}")], revert, why);
+    Ok(Some(anywhere(vec![step])))
 }
 
 /// Of a function: what stands in brackets, brackets and all.

@@ -57,6 +57,15 @@ fn one(rule: &mut Rule<'_>, name: &Name, mut words: Words, reason: &str) -> Plan
     if words.skip(&["DETACH", "PARTITION"]) {
         return partition::detach(rule, name, words);
     }
+    if let Some(column) = not_null(Words::of(&whole)) {
+        return Err(Refusal::new(
+            format!(
+                "a NOT NULL with a name would be made while all rows of {} are read and nobody can use it",
+                name.key()
+            ),
+            format!("write `ALTER COLUMN {} SET NOT NULL`: the server gives it a name", q(&column)),
+        ));
+    }
     if words.skip(&["ALTER", "CONSTRAINT"]) {
         let found = rule.found_named(name.clone())?;
         return deferring(rule, &found, words);
@@ -67,6 +76,16 @@ fn one(rule: &mut Rule<'_>, name: &Name, mut words: Words, reason: &str) -> Plan
         return of_column(rule, &found, &column, words, reason);
     }
     Err(opaque::not_understood(reason))
+}
+
+/// The column of ADD CONSTRAINT ... NOT NULL, which PostgreSQL 18 knows.
+fn not_null(mut words: Words) -> Option<String> {
+    if words.skip(&["ADD", "CONSTRAINT"]) {
+        words.ident().ok()?;
+    } else if !words.skip(&["ADD"]) {
+        return None;
+    }
+    if words.skip(&["NOT", "NULL"]) { words.ident().ok() } else { None }
 }
 
 /// ALTER CONSTRAINT: when a foreign key is checked.
@@ -135,6 +154,12 @@ fn of_column(rule: &mut Rule<'_>, found: &Found, column: &str, mut words: Words,
         && (found.is_new || rule.is_empty_here(found))
     {
         return collated(rule, found, column, &rest);
+    }
+    if words.skip(&["SET", "EXPRESSION"]) {
+        return Err(Refusal::new(
+            format!("another expression of {shown} writes the whole table anew while nobody can use it"),
+            "add a column with the new expression, and drop this one in a change of its own",
+        ));
     }
     if words.skip(&["DROP", "EXPRESSION"]) {
         return no_longer_computed(rule, found, column);

@@ -1,11 +1,11 @@
 //! Statements that the parser does not know, of which the words say all that is needed: rights of objects to come, publications,
-//! statistics, policies, settings of indexes.
+//! statistics, policies, rules, settings of indexes.
 
 use super::lock::{ACCESS_EXCLUSIVE, Locks, SHARE_UPDATE_EXCLUSIVE};
 use super::object::{self, anywhere, expand};
 use super::opaque::Words;
 use super::table_name::Name;
-use super::{Planned, Rule, index, q};
+use super::{Planned, Rule, index, q, rewriting};
 use crate::draft::{Draft, Drafts};
 use crate::plan::Refusal;
 
@@ -13,6 +13,12 @@ use crate::plan::Refusal;
 pub(super) fn plan(rule: &mut Rule<'_>, mut words: Words) -> Option<Planned> {
     if words.skip(&["ALTER", "DEFAULT", "PRIVILEGES"]) {
         return Some(default_privileges(rule, &words.rest()));
+    }
+    if words.skip(&["CREATE", "RULE"]) || words.skip(&["CREATE", "OR", "REPLACE", "RULE"]) {
+        return Some(rewriting::create(rule, words));
+    }
+    if words.skip(&["DROP", "RULE"]) {
+        return Some(rewriting::drop(rule, words));
     }
     if words.skip(&["CREATE", "PUBLICATION"]) {
         return Some(create_publication(rule, words));

@@ -43,6 +43,7 @@ mod rename_column;
 mod rename_table;
 mod reworded;
 mod rewrite;
+mod rewriting;
 mod sequences;
 mod simple;
 mod sync;

@@ -94,7 +94,7 @@ fn statistics(rule: &mut Rule<'_>, mut words: Words) -> Planned {
     let why = "The server notes it in its catalog; ANALYZE fills it.";
     let mut step = object::expand(&format!("statistics {}", name.key()), forward, revert, why);
     while !words.is_at_end() && !words.skip(&["FROM"]) {
-        words.at += 1;
+        words.step();
     }
     if let Ok(table) = words.name() {
         step = step.holds(&table, SHARE_UPDATE_EXCLUSIVE);
@@ -210,6 +210,11 @@ impl Words {
         let text = inside.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
         self.at += length + 1;
         Some(text)
+    }
+
+    /// Steps over one word.
+    pub(super) fn step(&mut self) {
+        self.at += 1;
     }
 
     pub(super) fn skip(&mut self, words: &[&str]) -> bool {

@@ -4,7 +4,7 @@ use super::Planned;
 use crate::plan::Refusal;
 
 /// First words of a statement, why it is refused, and what to do instead.
-const REFUSED: [(&str, &str, &str); 30] = [
+const REFUSED: [(&str, &str, &str); 31] = [
     (
         "VACUUM FULL",
         "it writes the whole table anew while nobody can read it",
@@ -68,6 +68,11 @@ const REFUSED: [(&str, &str, &str); 30] = [
         "CREATE SUBSCRIPTION",
         "it says where another server is, and each node would have its own",
         "do it by hand on every node",
+    ),
+    (
+        "ALTER EXTENSION",
+        "which versions are there is a matter of each server, and nothing brings the old one back",
+        "do it by hand on every node, while no change is under way",
     ),
     ("ALTER SUBSCRIPTION", "each node has its own", "do it by hand on every node"),
     ("DROP SUBSCRIPTION", "each node has its own", "do it by hand on every node"),

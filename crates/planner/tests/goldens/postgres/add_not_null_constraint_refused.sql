@@ -1,0 +1,3 @@
+CREATE TABLE users (id bigint PRIMARY KEY, name text);
+-- change
+ALTER TABLE users ADD CONSTRAINT named NOT NULL name;

@@ -1,0 +1,6 @@
+CREATE TABLE users (id bigint PRIMARY KEY, name text NOT NULL);
+INSERT INTO users VALUES (1, 'Ann');
+CREATE VIEW people AS SELECT id, name FROM users;
+-- change
+-- lockstep: revert ALTER VIEW people ALTER COLUMN name DROP DEFAULT
+ALTER VIEW people ALTER COLUMN name SET DEFAULT 'nobody';
