@@ -61,6 +61,7 @@ const ALLOWED: [(&str, &str, &[&str]); 33] = [
             "add_column_primary_key",
             "add_column_serial",
             "add_column_volatile",
+            "add_column_without_key",
             "add_primary_key",
             "add_key_partitioned",
             "alter_type_composite_key",
