@@ -5,7 +5,7 @@ use lockstep_core::Engine;
 use lockstep_tests::cluster::{Cluster, node};
 
 /// What differs from run to run, and what stands for it.
-const VARYING: [(&str, &str); 24] = [
+const VARYING: [(&str, &str); 25] = [
     (r"127\.0\.0\.1:\d+", "ADDRESS"),
     (r"127\.0\.0\.1 port \d+", "ADDRESS"),
     (r"port=\d+", "port=PORT"),
@@ -33,6 +33,7 @@ const VARYING: [(&str, &str); 24] = [
     (r"log known up to +\d+", "log known up to  N"),
     (r"\n(?:at work: [^\n]*\n)+", ""),
     (r"(?m): (preflight|reporting|executing)$", ""),
+    (r"\nat work  [\w ]+", ""),
 ];
 
 /// Three nodes, one after the other: holdouts are listed in the order in which nodes joined.
