@@ -23,14 +23,19 @@ pub(crate) struct Batch<'a> {
     pub(crate) state: State,
 }
 
+/// The job that it is done for, and what goes with it.
+pub(crate) struct Around<'t, 'a> {
+    pub(crate) job: &'a Job,
+    /// Where the database is.
+    pub(crate) place: &'a str,
+    pub(crate) progress: &'a watch::Sender<Progress>,
+    pub(crate) attempts: &'t mut Attempts<'a>,
+}
+
 /// What an engine does for it.
 #[async_trait::async_trait]
 pub(crate) trait Table<'a>: Send {
-    fn job(&self) -> &Job;
-    fn progress(&self) -> &watch::Sender<Progress>;
-    fn attempts(&mut self) -> &mut Attempts<'a>;
-    /// Where the database is.
-    fn place(&self) -> &str;
+    fn around(&mut self) -> Around<'_, 'a>;
 
     /// What the engine believes how many rows there are; `None` when it does not know.
     async fn estimate(&mut self) -> Result<Option<u64>, Error>;
@@ -43,7 +48,9 @@ pub(crate) trait Table<'a>: Send {
     /// Fence check, rows and ledger row in one transaction that is tried once; how far the ledger is then.
     async fn write(&mut self, batch: &Batch<'_>) -> Result<Reached, Error>;
     /// How many rows still need it after all were gone through, where rows change their key; `None` where they keep it.
-    async fn left_over(&mut self) -> Result<Option<u64>, Error>;
+    async fn left_over(&mut self) -> Result<Option<u64>, Error> {
+        Ok(None)
+    }
 }
 
 /// Where a batch ends.
@@ -60,16 +67,17 @@ pub(crate) async fn run<'a>(
 ) -> Result<Reached, Error> {
     let mut span = span_of(table, &reached).await?;
     let rows_total_estimate = table.estimate().await?;
-    let mut size = BatchSize::new(batch_rows_max, table.job().patience.batch_target);
+    let mut size = BatchSize::new(batch_rows_max, table.around().job.patience.batch_target);
     let mut rounds = Rounds::default();
     let mut is_last = false;
     while !is_last {
-        table.progress().send_modify(|progress| {
+        let Around { job, place, progress, attempts } = table.around();
+        progress.send_modify(|progress| {
             progress.rows_done = reached.rows_done;
             progress.batches = reached.batches;
             progress.rows_total_estimate = rows_total_estimate;
         });
-        go_on(table).await?;
+        attempts.go_on(place, &job.step_name).await?;
         is_last = batch(table, &mut span, &mut reached, &mut size, &mut rounds).await?;
     }
     Ok(reached)
@@ -78,9 +86,10 @@ pub(crate) async fn run<'a>(
 /// What is left to do, by the ledger; up to the last row that is there now if it does not say.
 async fn span_of<'a>(table: &mut impl Table<'a>, reached: &Reached) -> Result<Span<String>, Error> {
     let until = table.last_key().await?.unwrap_or_default();
+    let Around { job, place, .. } = table.around();
     Span::read(reached.cursor.as_deref(), until).map_err(|error| Error::DamagedLedger {
-        database: table.place().to_owned(),
-        reason: format!("the cursor of version {} is not readable: {error}", table.job().version),
+        database: place.to_owned(),
+        reason: format!("the cursor of version {} is not readable: {error}", job.version),
     })
 }
 
@@ -93,7 +102,7 @@ async fn batch<'a>(
     size: &mut BatchSize,
     rounds: &mut Rounds,
 ) -> Result<bool, Error> {
-    table.attempts().next_transaction();
+    table.around().attempts.next_transaction();
     loop {
         let end = find_end(table, span, size.rows()).await?;
         if end.is_none()
@@ -103,12 +112,13 @@ async fn batch<'a>(
             continue;
         }
         let is_last = end.is_none();
-        let next = next(table.job(), span, reached, end.as_ref());
+        let next = next(table.around().job, span, reached, end.as_ref());
         let begun = Instant::now();
         match table.write(&next).await {
             Err(Error::Busy { .. }) => {
                 size.shrink();
-                pause(table).await?;
+                let Around { job, place, attempts, .. } = table.around();
+                attempts.pause(place, &job.step_name).await?;
             }
             Err(error) => return Err(error),
             Ok(now) => {
@@ -163,14 +173,4 @@ impl Rounds {
         self.left = Some(left);
         if left > 0 && is_getting_on { table.last_key().await } else { Ok(None) }
     }
-}
-
-async fn go_on<'a>(table: &mut impl Table<'a>) -> Result<(), Error> {
-    let (place, what) = (table.place().to_owned(), table.job().step_name.clone());
-    table.attempts().go_on(&place, &what).await
-}
-
-async fn pause<'a>(table: &mut impl Table<'a>) -> Result<(), Error> {
-    let (place, what) = (table.place().to_owned(), table.job().step_name.clone());
-    table.attempts().pause(&place, &what).await
 }

@@ -6,17 +6,15 @@ use super::key::{KeyColumn, beyond, up_to};
 use super::ledger;
 use super::sql::{Token, literal, tokens};
 use super::transaction::{Here, Run, Work};
-use crate::batches::{self, Batch, End, Key, Table};
+use crate::batches::{self, Around, Batch, End, Key, Table};
 use crate::error::Error;
-use crate::job::{Job, Progress};
 use crate::ledger::Reached;
-use crate::retry::{Attempts, milliseconds};
+use crate::retry::milliseconds;
 use crate::span::Span;
 use lockstep_core::in_flight::Measurement;
 use lockstep_core::step::Backfill;
 use mysql_async::prelude::Queryable as _;
 use std::time::Instant;
-use tokio::sync::watch;
 
 struct Rows<'r, 'a> {
     run: &'r mut Run<'a>,
@@ -39,20 +37,8 @@ pub(super) async fn run(run: &mut Run<'_>, backfill: &Backfill) -> Result<Measur
 
 #[async_trait::async_trait]
 impl<'a> Table<'a> for Rows<'_, 'a> {
-    fn job(&self) -> &Job {
-        self.run.job
-    }
-
-    fn progress(&self) -> &watch::Sender<Progress> {
-        self.run.progress
-    }
-
-    fn attempts(&mut self) -> &mut Attempts<'a> {
-        &mut self.run.attempts
-    }
-
-    fn place(&self) -> &str {
-        &self.run.server.place
+    fn around(&mut self) -> Around<'_, 'a> {
+        self.run.around()
     }
 
     async fn estimate(&mut self) -> Result<Option<u64>, Error> {
@@ -85,10 +71,6 @@ impl<'a> Table<'a> for Rows<'_, 'a> {
     async fn write(&mut self, batch: &Batch<'_>) -> Result<Reached, Error> {
         let update = batch.until.map(|until| update(self.backfill, &self.columns, batch.after, until));
         self.run.try_write(&OneBatch { update, batch }).await
-    }
-
-    async fn left_over(&mut self) -> Result<Option<u64>, Error> {
-        Ok(None)
     }
 }
 

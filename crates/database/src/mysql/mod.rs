@@ -130,9 +130,9 @@ impl Database for Mysql {
     async fn missing_rights(&self) -> Result<Vec<Obstacle>, Error> {
         let mut kept = self.reader.lock().await;
         let mut connection = self.take_reader(&mut kept).await?;
-        let missing = rights::missing(&self.server, &mut connection).await;
+        let rights = rights::read(&self.server, &mut connection).await;
         *kept = Some(connection);
-        missing
+        Ok(rights?.missing)
     }
 
     async fn preflight(&self, step: &Step, limits: &Limits) -> Vec<Obstacle> {

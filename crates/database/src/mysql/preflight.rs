@@ -3,7 +3,7 @@
 //! Not looked at: free space on disk (SQL does not tell it), syntax (the server offers no check without running).
 
 use super::connect::{Server, meaning};
-use super::rights;
+use super::rights::{self, Rights};
 use super::sql::{Token, literal, tokens};
 use super::transaction::Run;
 use crate::error::{Error, beginning};
@@ -30,8 +30,8 @@ async fn look(server: &Server, step: &Step, limits: &Limits) -> Result<Vec<Obsta
     let (mut connection, release) = server.connect().await?;
     let mut obstacles = Vec::new();
     obstacles.extend(read_only(server, &mut connection).await?);
-    let missing = rights::missing(server, &mut connection).await?;
-    if rights::sees_others(&missing) {
+    let Rights { missing, sees_others } = rights::read(server, &mut connection).await?;
+    if sees_others {
         obstacles.extend(old_transactions(server, &mut connection, release.engine, &step.targets, limits).await?);
     }
     obstacles.extend(missing);

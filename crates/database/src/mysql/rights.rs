@@ -40,7 +40,14 @@ struct Granted {
     server: BTreeSet<String>,
 }
 
-pub(super) async fn missing(server: &Server, connection: &mut Conn) -> Result<Vec<Obstacle>, Error> {
+/// What the connection's user lacks.
+pub(super) struct Rights {
+    pub(super) missing: Vec<Obstacle>,
+    /// True when it sees the transactions of others.
+    pub(super) sees_others: bool,
+}
+
+pub(super) async fn read(server: &Server, connection: &mut Conn) -> Result<Rights, Error> {
     let failed = |error: mysql_async::Error| meaning(&server.place, "looking for rights", &error);
     let who: Option<(String, Option<String>)> =
         connection.query_first("SELECT CURRENT_USER(), CURRENT_ROLE()").await.map_err(failed)?;
@@ -48,7 +55,8 @@ pub(super) async fn missing(server: &Server, connection: &mut Conn) -> Result<Ve
     let lines: Vec<String> =
         connection.query(show_grants(server.engine, roles.as_deref())).await.map_err(failed)?;
     let granted = Granted::read(&lines, server.database());
-    Ok(obstacles(&granted, server.database(), &grantee(&account)))
+    let missing = obstacles(&granted, server.database(), &grantee(&account));
+    Ok(Rights { missing, sees_others: granted.sees_others() })
 }
 
 /// MariaDB shows what comes from roles by itself; MySQL when it is told which.
@@ -126,11 +134,6 @@ fn fits(pattern: &str, name: &str) -> bool {
             })
         }
     }
-}
-
-/// True when the connection's user sees the transactions of others.
-pub(super) fn sees_others(obstacles: &[Obstacle]) -> bool {
-    obstacles.iter().all(|obstacle| !obstacle.remedy.contains("GRANT PROCESS"))
 }
 
 #[cfg(test)]

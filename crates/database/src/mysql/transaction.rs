@@ -3,6 +3,7 @@
 use super::claim;
 use super::connect::{Server, commit_meaning, meaning};
 use super::watchdog::{KillOnDrop, Watchdog};
+use crate::batches::Around;
 use crate::control::Control;
 use crate::error::Error;
 use crate::job::{Job, Progress};
@@ -141,6 +142,12 @@ impl<'a> Run<'a> {
     /// Waits while the job is held.
     pub(super) async fn go_on(&mut self) -> Result<(), Error> {
         self.attempts.go_on(&self.server.place, &self.job.step_name).await
+    }
+
+    /// What the loop of a backfill needs of it.
+    pub(super) fn around(&mut self) -> Around<'_, 'a> {
+        let Self { server, job, progress, attempts, .. } = self;
+        Around { job, place: &server.place, progress, attempts }
     }
 
     pub(super) fn measurement(&self, rows: u64, batches: u64) -> Measurement {

@@ -5,17 +5,15 @@ use super::execute::ClaimRow;
 use super::ledger;
 use super::pages;
 use super::transaction::{Here, Run, Work};
-use crate::batches::{self, Batch, End, Key, Table};
+use crate::batches::{self, Around, Batch, End, Key, Table};
 use crate::error::Error;
-use crate::job::{Job, Progress};
 use crate::ledger::Reached;
-use crate::retry::{Attempts, milliseconds};
+use crate::retry::milliseconds;
 use crate::span::Span;
 use crate::statement::quote;
 use lockstep_core::in_flight::Measurement;
 use lockstep_core::step::Backfill;
 use std::time::Instant;
-use tokio::sync::watch;
 use tokio_postgres::Statement;
 use tokio_postgres::types::ToSql;
 
@@ -70,20 +68,8 @@ async fn by_key(run: &mut Run<'_>, backfill: &Backfill) -> Result<Option<Reached
 
 #[async_trait::async_trait]
 impl<'a> Table<'a> for Rows<'_, 'a> {
-    fn job(&self) -> &Job {
-        self.run.job
-    }
-
-    fn progress(&self) -> &watch::Sender<Progress> {
-        self.run.progress
-    }
-
-    fn attempts(&mut self) -> &mut Attempts<'a> {
-        &mut self.run.attempts
-    }
-
-    fn place(&self) -> &str {
-        &self.run.server.place
+    fn around(&mut self) -> Around<'_, 'a> {
+        self.run.around()
     }
 
     async fn estimate(&mut self) -> Result<Option<u64>, Error> {
@@ -112,11 +98,7 @@ impl<'a> Table<'a> for Rows<'_, 'a> {
 
     async fn write(&mut self, batch: &Batch<'_>) -> Result<Reached, Error> {
         let update = &self.prepared.within(batch.after).update;
-        self.run.try_write(&OneBatch { update, batch }).await
-    }
-
-    async fn left_over(&mut self) -> Result<Option<u64>, Error> {
-        Ok(None)
+        self.run.try_write(&OneBatch { update, after: batch.after, batch }).await
     }
 }
 
@@ -149,6 +131,8 @@ pub(super) async fn estimate(run: &Run<'_>, backfill: &Backfill) -> Result<Optio
 
 pub(super) struct OneBatch<'a> {
     pub(super) update: &'a Statement,
+    /// Where it begins, as the statement takes it.
+    pub(super) after: &'a Key,
     pub(super) batch: &'a Batch<'a>,
 }
 
@@ -173,7 +157,7 @@ impl Work for OneBatch<'_> {
 
 impl OneBatch<'_> {
     async fn update(&self, here: &Here<'_>, until: &Key) -> Result<u64, Error> {
-        let values: Vec<_> = bounds(until, self.batch.after).collect();
+        let values: Vec<_> = bounds(until, self.after).collect();
         let written = here.transaction.execute(self.update, &values).await;
         written.map_err(|error| here.meaning("UPDATE of a batch", &error))
     }

@@ -7,14 +7,11 @@ use super::backfill::{OneBatch, bounds, estimate, number, row, statement, unusab
 use super::connect::meaning;
 use super::execute::ClaimRow;
 use super::transaction::Run;
-use crate::batches::{self, Batch, End, Key, Table};
+use crate::batches::{self, Around, Batch, End, Key, Table};
 use crate::error::Error;
-use crate::job::{Job, Progress};
 use crate::ledger::Reached;
-use crate::retry::Attempts;
 use crate::span::Span;
 use lockstep_core::step::Backfill;
-use tokio::sync::watch;
 use tokio_postgres::Statement;
 use tokio_postgres::types::ToSql;
 
@@ -77,20 +74,8 @@ async fn rows_a_page(run: &Run<'_>, backfill: &Backfill) -> Result<f64, Error> {
 
 #[async_trait::async_trait]
 impl<'a> Table<'a> for Pages<'_, 'a> {
-    fn job(&self) -> &Job {
-        self.run.job
-    }
-
-    fn progress(&self) -> &watch::Sender<Progress> {
-        self.run.progress
-    }
-
-    fn attempts(&mut self) -> &mut Attempts<'a> {
-        &mut self.run.attempts
-    }
-
-    fn place(&self) -> &str {
-        &self.run.server.place
+    fn around(&mut self) -> Around<'_, 'a> {
+        self.run.around()
     }
 
     async fn estimate(&mut self) -> Result<Option<u64>, Error> {
@@ -124,9 +109,7 @@ impl<'a> Table<'a> for Pages<'_, 'a> {
 
     async fn write(&mut self, batch: &Batch<'_>) -> Result<Reached, Error> {
         let after = from_the_beginning(batch.after);
-        let batch =
-            Batch { after: &after, until: batch.until, reached: batch.reached.clone(), state: batch.state };
-        self.run.try_write(&OneBatch { update: &self.update, batch: &batch }).await
+        self.run.try_write(&OneBatch { update: &self.update, after: &after, batch }).await
     }
 
     async fn left_over(&mut self) -> Result<Option<u64>, Error> {

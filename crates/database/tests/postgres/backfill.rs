@@ -3,8 +3,8 @@
 use crate::conformance::backfill::touch;
 use crate::conformance::{Running, Stand, forward, one_integer};
 use crate::stand;
-use lockstep_core::Engine;
 use lockstep_core::step::{Action, Backfill};
+use lockstep_core::{Engine, Version};
 use lockstep_database::local_postgres::{LocalPostgres, Settings};
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -82,5 +82,11 @@ async fn a_crash_of_the_server_takes_a_batch_back_together_with_its_cursor() {
     assert_eq!(claimed.rows_done, touched.cast_unsigned(), "the cursor stands where the rows are");
     assert!(claimed.rows_done < seen, "batches wait for the disk: {} of {seen} rows are there", claimed.rows_done);
     Running::start(&database, &job).result.await.unwrap().unwrap();
+    // What is said to be done is not taken back.
+    server.crash();
+    drop(database);
+    tokio::task::block_in_place(|| server.restart()).unwrap();
+    let (plain, database) = (stand.plain().await, stand.claimed().await);
+    assert_eq!(database.ledger().await.unwrap().head, Version(1));
     assert_eq!(one_integer(&plain, "SELECT count(*) FROM users WHERE touched <> 1").await, 0);
 }

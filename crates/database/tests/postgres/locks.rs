@@ -161,6 +161,16 @@ async fn a_concurrent_build_outlasts_an_old_transaction() {
 }
 
 #[tokio::test]
+async fn what_comes_after_a_concurrent_build_waits_no_longer_than_else() {
+    let stand = stand().await;
+    let plain = stand.users(1).await;
+    let database = stand.claimed().await;
+    let note = "CREATE TABLE seen AS SELECT current_setting('lock_timeout') AS lock_timeout";
+    execute(&database, &forward(1, alone(&[BUILD, note]))).await.unwrap();
+    assert_eq!(one_integer(&plain, "SELECT count(*) FROM seen WHERE lock_timeout = '100ms'").await, 1);
+}
+
+#[tokio::test]
 async fn an_index_whose_build_was_killed_is_built_again() {
     let stand = stand().await;
     let plain = stand.users(2).await;
