@@ -1,8 +1,9 @@
 //! One agent in a process of its own.
 
 use anyhow::{Context, Result, ensure};
+use lockstep_database::local_server::free_port;
 use std::fs::File;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
@@ -20,14 +21,17 @@ pub fn program() -> Result<PathBuf> {
         .context("no `lockstep` program was built: run the tests with `cargo xtask test`")
 }
 
-/// An address on loopback that nobody listened at a moment ago.
+/// An address on loopback that nobody listened at a moment ago, and that nobody else is given.
 ///
 /// # Errors
 ///
 /// When no port is free.
 pub fn free_address() -> Result<SocketAddr> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+    Ok((Ipv4Addr::LOCALHOST, free_port()?).into())
 }
+
+/// Of its log, what a test that failed shows.
+const LINES_ON_FAILURE: usize = 10;
 
 /// An agent: its files, and its process while it runs.
 #[derive(Debug)]
@@ -167,6 +171,12 @@ impl Agent {
 
 impl Drop for Agent {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            let (end, log) = (self.ended(), self.log());
+            let lines = log.lines().collect::<Vec<_>>();
+            let newest = lines[lines.len().saturating_sub(LINES_ON_FAILURE)..].join("\n");
+            eprintln!("{}: ended by itself: {end:?}; the newest of its log:\n{newest}\n", self.name);
+        }
         if let Some(mut child) = self.process.take() {
             // Either may fail only because it is gone already.
             let _ = child.kill();

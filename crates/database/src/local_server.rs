@@ -8,6 +8,7 @@ use std::io::Read as _;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long a server may take to answer.
@@ -354,11 +355,31 @@ fn is_root() -> bool {
     std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
 }
 
-/// Free when it was asked for; whoever takes it before the server does makes the start fail with a clear log.
-pub(crate) fn free_port() -> Result<u16, Error> {
-    let failed = |source| Error::System { what: "find a free port on 127.0.0.1".to_owned(), source };
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(failed)?;
-    Ok(listener.local_addr().map_err(failed)?.port())
+/// Ports that the system gives to no connection by itself on its default settings: whoever was given one finds it free again when
+/// it starts, or starts once more, however many connections are opened meanwhile. See ip(7), `ip_local_port_range`.
+const PORTS: std::ops::Range<u16> = 10_000..32_000;
+
+/// A port on 127.0.0.1 that nobody listened at a moment ago. A process is never given the same one twice.
+///
+/// # Errors
+///
+/// [`Error::System`] when none is free.
+pub fn free_port() -> Result<u16, Error> {
+    static GIVEN: AtomicU16 = AtomicU16::new(0);
+    let failed = |source| Error::System { what: format!("find a free port of {PORTS:?} on 127.0.0.1"), source };
+    // Programs that run side by side begin far from each other.
+    let first = std::process::id().wrapping_mul(997);
+    let mut last = std::io::Error::from(std::io::ErrorKind::AddrInUse);
+    for _ in PORTS {
+        let next =
+            first.wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed).into()) % u32::from(PORTS.end - PORTS.start);
+        let port = PORTS.start + u16::try_from(next).expect("below the number of ports");
+        match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+            Ok(_) => return Ok(port),
+            Err(error) => last = error,
+        }
+    }
+    Err(failed(last))
 }
 
 pub(crate) fn system(what: &str, path: &Path, source: std::io::Error) -> Error {

@@ -13,7 +13,7 @@ use lockstep_core::{Fence, Version};
 use lockstep_database::Job;
 use lockstep_database::ledger::State;
 use lockstep_database::local_mariadb::{LocalMariadb, Settings};
-use lockstep_database::{Error, plain};
+use lockstep_database::{Error, local_server, plain};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -381,7 +381,7 @@ async fn keys_of_many_types_go_through_text_without_loss() {
 async fn a_password_shows_nowhere() {
     const SECRET: &str = "hunter2-very-secret";
     let server = tokio::task::spawn_blocking(server).await.unwrap();
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let free = local_server::free_port().unwrap();
     for dsn in [
         format!("mysql://agent:{SECRET}@127.0.0.1:{free}/shop"),
         format!("mysql://agent:{SECRET}@127.0.0.1:{}/no_such_database", server.port()),
@@ -404,7 +404,7 @@ async fn a_password_shows_nowhere() {
 
 #[tokio::test]
 async fn an_unreachable_database_is_named() {
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let free = local_server::free_port().unwrap();
     let database =
         lockstep_database::connect(Engine::Mariadb, &format!("mysql://agent@127.0.0.1:{free}/shop")).unwrap();
     let error = database.claim(&owner("alpha")).await.unwrap_err();

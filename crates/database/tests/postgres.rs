@@ -16,7 +16,7 @@ use conformance::{Running, Stand, conformance, execute, forward, one_integer, ow
 use lockstep_core::step::{Action, Backfill};
 use lockstep_core::{Engine, Version};
 use lockstep_database::local_postgres::{LocalPostgres, Settings};
-use lockstep_database::{Error, Outcome, plain};
+use lockstep_database::{Error, Outcome, local_server, plain};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -226,7 +226,7 @@ async fn missing_rights_are_named_with_what_to_grant() {
 async fn a_password_shows_nowhere() {
     const SECRET: &str = "hunter2-very-secret";
     let server = tokio::task::spawn_blocking(server).await.unwrap();
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let free = local_server::free_port().unwrap();
     let port = server.port();
     for dsn in [
         format!("postgres://agent:{SECRET}@127.0.0.1:{free}/shop"),
@@ -253,7 +253,7 @@ async fn a_password_shows_nowhere() {
 
 #[tokio::test]
 async fn an_unreachable_database_is_named() {
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let free = local_server::free_port().unwrap();
     let dsn = format!("postgres://agent:secret@127.0.0.1:{free}/shop");
     let database = lockstep_database::connect(Engine::Postgres, &dsn).unwrap();
     let error = database.claim(&owner("alpha")).await.unwrap_err();

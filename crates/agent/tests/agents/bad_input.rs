@@ -94,8 +94,8 @@ async fn a_damaged_store_is_not_served() {
 #[tokio::test]
 async fn an_address_in_use_is_named_with_its_setting() {
     let mut node = Node::first();
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let _holder = std::net::TcpListener::bind(taken).unwrap();
+    let holder = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = holder.local_addr().unwrap();
     node.config.listen.peer = taken;
     let error = node.refused().await;
     check(&error, &["cannot listen at", &taken.to_string(), "listen.peer", "in use", "to a free one"]);

@@ -3,15 +3,16 @@
 use super::app::{Release, Report};
 use anyhow::{Context, Result, bail};
 use lockstep_core::Engine;
+use lockstep_database::local_server::free_port;
 use std::fs::File;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 fn free_address() -> Result<SocketAddr> {
-    Ok(TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr())?)
+    Ok((Ipv4Addr::LOCALHOST, free_port()?).into())
 }
 
 fn program() -> Result<Command> {
