@@ -13,13 +13,15 @@ pub struct Control {
     pub cancel: CancellationToken,
     /// True: the job is to wait. When its sender is dropped, the job goes on.
     pub hold: watch::Receiver<bool>,
+    /// How many sessions a backfill may work with at once; it has one in any case. When its sender is dropped, it stays as it is.
+    pub room: watch::Receiver<u32>,
 }
 
 impl Control {
     /// A job that can be cancelled, and is never held.
     #[must_use]
     pub fn cancelled_by(cancel: CancellationToken) -> Self {
-        Self { cancel, hold: watch::channel(false).1 }
+        Self { cancel, hold: watch::channel(false).1, room: watch::channel(1).1 }
     }
 
     /// Waits while the job is held. False: it was cancelled.

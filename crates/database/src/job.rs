@@ -70,6 +70,8 @@ pub struct Patience {
     pub deadline: Duration,
     /// What one batch of a backfill should take: for so long may others wait for a row of it.
     pub batch_target: Duration,
+    /// So many sessions do batches of one backfill at most, however much room there is.
+    pub backfill_sessions_max: u32,
     /// More sessions of applications than these do not wait behind a statement: it is cancelled, and tried again later.
     pub queue_sessions_max: u32,
     /// Nor does one of them wait longer than this, before the statement is told to end.
@@ -86,6 +88,7 @@ impl Default for Patience {
             lock_timeout: Duration::from_millis(100),
             deadline: Duration::from_secs(60),
             batch_target: Duration::from_millis(50),
+            backfill_sessions_max: 4,
             queue_sessions_max: 20,
             queue_wait_max: Duration::from_millis(75),
             concurrent_wait_max: Duration::from_secs(600),
@@ -105,8 +108,18 @@ pub struct Progress {
     pub batches: u64,
     /// Attempts so far that ended because a lock was not to be had.
     pub lock_timeouts: u32,
-    /// It waits because it was told to ([`crate::Control::hold`]).
-    pub held: bool,
+    /// Sessions that work on it beside its own.
+    pub helpers: u32,
+    /// Of all of them, those that wait because they were told to ([`crate::Control::hold`]).
+    pub held_sessions: u32,
     /// Who holds what it needs, and is waited out before the next attempt.
     pub blockers: Vec<Blocker>,
+}
+
+impl Progress {
+    /// Nothing of it goes on, and it holds nothing, because it was told to wait.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.held_sessions > self.helpers
+    }
 }

@@ -60,17 +60,30 @@ impl<'a> Attempts<'a> {
         self.current.elapsed()
     }
 
+    /// How many sessions the job may work with.
+    pub(crate) fn room(&self) -> watch::Receiver<u32> {
+        self.control.room.clone()
+    }
+
+    /// Returns once the job is held.
+    pub(crate) async fn told_to_wait(&self) {
+        let mut hold = self.control.hold.clone();
+        if hold.wait_for(|held| *held).await.is_err() {
+            std::future::pending().await
+        }
+    }
+
     /// Before work that an application could wait for: waits while the job is held, which counts to no deadline.
     pub(crate) async fn go_on(&mut self, database: &str, what: &str) -> Result<(), Error> {
         let is_held = self.control.is_held();
         let since = Instant::now();
         if is_held {
-            self.progress.send_modify(|progress| progress.held = true);
+            self.progress.send_modify(|progress| progress.held_sessions += 1);
         }
         let goes_on = self.control.may_go_on().await;
         if is_held {
             self.first += since.elapsed();
-            self.progress.send_modify(|progress| progress.held = false);
+            self.progress.send_modify(|progress| progress.held_sessions -= 1);
         }
         if goes_on { Ok(()) } else { Err(cancelled(database, what)) }
     }
@@ -80,8 +93,8 @@ impl<'a> Attempts<'a> {
         self.lock_wait += self.elapsed();
         self.failures += 1;
         self.failures_here += 1;
-        let failures = self.failures;
-        self.progress.send_modify(|progress| progress.lock_timeouts = failures);
+        // Others may work on the same job.
+        self.progress.send_modify(|progress| progress.lock_timeouts += 1);
         let pause = self.jittered_pause();
         self.sleep(pause, database, what).await
     }

@@ -20,18 +20,38 @@ pub(crate) struct Span<Value> {
 #[serde(untagged)]
 enum Stored<Value> {
     Span(Span<Value>),
+    /// Several work on it; none is left when it is empty.
+    Spans(Vec<Span<Value>>),
     /// The key of the last row that is done.
     After(Vec<Value>),
 }
 
 impl<Value: Serialize + DeserializeOwned> Span<Value> {
-    /// Reads a ledger's cursor; the end is `until` where none is stored yet.
-    pub(crate) fn read(cursor: Option<&str>, until: Vec<Value>) -> Result<Self, serde_json::Error> {
-        let Some(text) = cursor else { return Ok(Self { after: Vec::new(), until }) };
-        Ok(match serde_json::from_str(text)? {
-            Stored::Span(span) => span,
-            Stored::After(after) => Self { after, until },
-        })
+    /// Reads a ledger's cursor, in the order of keys; the end is `until` where none is stored yet. Spans without rows are left out.
+    pub(crate) fn read_all(cursor: Option<&str>, until: Vec<Value>) -> Result<Vec<Self>, serde_json::Error>
+    where
+        Value: PartialEq,
+    {
+        let spans = match cursor.map(serde_json::from_str).transpose()? {
+            None => vec![Self { after: Vec::new(), until }],
+            Some(Stored::Span(span)) => vec![span],
+            Some(Stored::Spans(spans)) => spans,
+            Some(Stored::After(after)) => vec![Self { after, until }],
+        };
+        Ok(spans.into_iter().filter(|span| !span.until.is_empty() && span.after != span.until).collect())
+    }
+
+    /// What [`Span::read_all`] reads.
+    pub(crate) fn text_of_all<'s>(spans: impl Iterator<Item = &'s Self>) -> String
+    where
+        Value: 's,
+    {
+        let spans: Vec<&Self> = spans.collect();
+        match spans[..] {
+            // As releases wrote it that had one worker only.
+            [span] => span.text(),
+            _ => serde_json::to_string(&spans).expect("numbers and texts always serialise"),
+        }
     }
 
     pub(crate) fn text(&self) -> String {
@@ -43,13 +63,31 @@ impl<Value: Serialize + DeserializeOwned> Span<Value> {
 mod tests {
     use super::*;
 
+    fn span(after: &[&str], until: &[&str]) -> Span<String> {
+        let texts = |values: &[&str]| values.iter().map(|&value| value.to_owned()).collect();
+        Span { after: texts(after), until: texts(until) }
+    }
+
+    fn read(cursor: Option<&str>, until: &[&str]) -> Vec<Span<String>> {
+        Span::read_all(cursor, span(&[], until).until).unwrap()
+    }
+
     #[test]
     fn spans_go_to_the_ledger_and_back() {
-        let texts = |values: &[&str]| values.iter().map(|&value| value.to_owned()).collect::<Vec<String>>();
-        let span = Span { after: texts(&["1", "a"]), until: texts(&["9", "z"]) };
-        assert_eq!(Span::read(Some(&span.text()), texts(&["10", "b"])).unwrap(), span);
-        assert_eq!(Span::read(Some(r#"["1","a"]"#), texts(&["9", "z"])).unwrap(), span);
-        assert_eq!(Span::read(None, texts(&["9"])).unwrap(), Span { after: vec![], until: texts(&["9"]) });
-        assert!(Span::<String>::read(Some("7"), vec![]).is_err());
+        let one = [span(&["1", "a"], &["9", "z"])];
+        let two = [span(&["1", "a"], &["3", "b"]), span(&["5", "c"], &["9", "z"])];
+        for spans in [&one[..], &two, &[]] {
+            assert_eq!(read(Some(&Span::text_of_all(spans.iter())), &["10", "b"]), spans);
+        }
+        assert_eq!(Span::text_of_all(one.iter()), one[0].text());
+        assert_eq!(read(Some(r#"["1","a"]"#), &["9", "z"]), one, "as it once was written");
+        assert_eq!(read(None, &["9"]), [span(&[], &["9"])]);
+        assert!(Span::<String>::read_all(Some("7"), vec![]).is_err());
+    }
+
+    #[test]
+    fn a_span_without_rows_is_none() {
+        assert_eq!(read(None, &[]), []);
+        assert_eq!(read(Some(&span(&["9"], &["9"]).text()), &["10"]), []);
     }
 }

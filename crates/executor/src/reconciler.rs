@@ -61,6 +61,7 @@ impl Reconciler {
     pub async fn run(self, shutdown: CancellationToken) -> Ended {
         let (doing, done) = watch::channel(None);
         let (stops, stopped) = watch::channel(Vec::new());
+        let (room, has_room) = watch::channel(1);
         let monitor = Monitor {
             node: self.node,
             database: Arc::clone(&self.database),
@@ -71,8 +72,9 @@ impl Reconciler {
             settings: self.settings.clone(),
             doing: done,
             stops,
+            room,
         };
-        let running = Running::new(self, shutdown, doing, stopped);
+        let running = Running::new(self, shutdown, doing, stopped, has_room);
         tokio::select! {
             ended = running.run() => ended,
             never = monitor.run() => match never {},

@@ -92,14 +92,17 @@ fn raft(values: &Values) -> Result<Raft, Error> {
 fn locks(values: &Values) -> Result<Locks, Error> {
     let default = Locks::default();
     let duration = |path, otherwise| Ok::<_, Error>(values.duration(path)?.unwrap_or(otherwise));
-    let sessions = values.number("locks.queue_sessions_max")?;
+    let number = |path, otherwise| {
+        let count = values.number(path)?;
+        Ok::<_, Error>(count.map_or(otherwise, |count| u32::try_from(count).unwrap_or(u32::MAX)))
+    };
     Ok(Locks {
         lock_timeout: duration("locks.lock_timeout", default.lock_timeout)?,
         queue_wait_max: duration("locks.queue_wait_max", default.queue_wait_max)?,
-        queue_sessions_max: sessions
-            .map_or(default.queue_sessions_max, |count| u32::try_from(count).unwrap_or(u32::MAX)),
+        queue_sessions_max: number("locks.queue_sessions_max", default.queue_sessions_max)?,
         end_blockers_after: values.duration("locks.end_blockers_after")?,
         batch_target: duration("locks.batch_target", default.batch_target)?,
+        backfill_sessions_max: number("locks.backfill_sessions_max", default.backfill_sessions_max)?,
     })
 }
 

@@ -88,6 +88,9 @@ fn locks(config: &Config, values: &Values) -> Result<(), Error> {
             return Err(values.invalid(path, "must be at least 1ms"));
         }
     }
+    if locks.backfill_sessions_max == 0 {
+        return Err(values.invalid("locks.backfill_sessions_max", "must be at least 1"));
+    }
     Ok(())
 }
 

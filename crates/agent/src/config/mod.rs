@@ -177,17 +177,20 @@ pub struct Locks {
     pub end_blockers_after: Option<Duration>,
     /// `locks.batch_target`: how long one batch of a backfill should lock its rows. Default 50 ms.
     pub batch_target: Duration,
+    /// `locks.backfill_sessions_max`: how many sessions may work on batches of one backfill at once, where nobody else needs the cores.
+    /// Default 4.
+    pub backfill_sessions_max: u32,
 }
 
 impl Locks {
     pub(crate) fn patience(&self) -> Patience {
-        let Self { lock_timeout, queue_wait_max, queue_sessions_max, end_blockers_after, batch_target } = *self;
         Patience {
-            lock_timeout,
-            queue_wait_max,
-            queue_sessions_max,
-            end_blockers_after,
-            batch_target,
+            lock_timeout: self.lock_timeout,
+            queue_wait_max: self.queue_wait_max,
+            queue_sessions_max: self.queue_sessions_max,
+            end_blockers_after: self.end_blockers_after,
+            batch_target: self.batch_target,
+            backfill_sessions_max: self.backfill_sessions_max,
             ..Patience::default()
         }
     }
@@ -195,10 +198,15 @@ impl Locks {
 
 impl Default for Locks {
     fn default() -> Self {
-        let Patience {
-            lock_timeout, queue_wait_max, queue_sessions_max, end_blockers_after, batch_target, ..
-        } = Patience::default();
-        Self { lock_timeout, queue_wait_max, queue_sessions_max, end_blockers_after, batch_target }
+        let usual = Patience::default();
+        Self {
+            lock_timeout: usual.lock_timeout,
+            queue_wait_max: usual.queue_wait_max,
+            queue_sessions_max: usual.queue_sessions_max,
+            end_blockers_after: usual.end_blockers_after,
+            batch_target: usual.batch_target,
+            backfill_sessions_max: usual.backfill_sessions_max,
+        }
     }
 }
 

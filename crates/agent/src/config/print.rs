@@ -62,6 +62,7 @@ impl Config {
             ("locks.queue_sessions_max", number(locks.queue_sessions_max.into())),
             ("locks.end_blockers_after", locks.end_blockers_after.and_then(duration)),
             ("locks.batch_target", duration(locks.batch_target)),
+            ("locks.backfill_sessions_max", number(locks.backfill_sessions_max.into())),
         ];
         settings.extend(load(&self.load));
         settings.extend([

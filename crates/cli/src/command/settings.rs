@@ -90,6 +90,12 @@ const SETTINGS: &[Setting] = &[
     ),
     ("locks.batch_target", "locks-batch-target", false, "How long one batch of a backfill is to take"),
     (
+        "locks.backfill_sessions_max",
+        "locks-backfill-sessions-max",
+        false,
+        "How many sessions work on one backfill at once, where nobody else needs the cores",
+    ),
+    (
         "throttle.replication_lag",
         "throttle-replication-lag",
         false,

@@ -5,10 +5,9 @@ use super::execute::ClaimRow;
 use super::key::{KeyColumn, beyond, up_to};
 use super::ledger;
 use super::sql::{Token, literal, tokens};
-use super::transaction::{Here, Run, Work};
-use crate::batches::{self, Around, Batch, End, Key, Table};
+use super::transaction::{Again, Here, Run, Work};
+use crate::batches::{self, Around, Batch, Crew, End, Key, Seat, Shared, Table, Turn};
 use crate::error::Error;
-use crate::ledger::Reached;
 use crate::retry::milliseconds;
 use crate::span::Span;
 use lockstep_core::in_flight::Measurement;
@@ -29,10 +28,30 @@ pub(super) async fn run(run: &mut Run<'_>, backfill: &Backfill) -> Result<Measur
     let Some(begin) = run.write(&ClaimRow).await? else {
         return Ok(run.measurement(0, 0));
     };
+    let helpers = Helpers { again: run.again(), backfill, columns: columns.clone() };
     let mut rows = Rows { run: &mut *run, backfill, columns };
-    let reached = batches::run(&mut rows, begin.reached, backfill.batch_rows_max).await?;
+    let (reached, helped) = batches::run(&mut rows, &helpers, begin.reached, backfill.batch_rows_max).await?;
     let duration_ms = milliseconds(started.elapsed());
-    Ok(Measurement { duration_ms, ..run.measurement(reached.rows_written, reached.batches) })
+    let own = Measurement { duration_ms, ..run.measurement(reached.rows_written, reached.batches) };
+    Ok(batches::sum(own, &helped))
+}
+
+struct Helpers<'r, 'a> {
+    again: Again<'a>,
+    backfill: &'r Backfill,
+    columns: Vec<KeyColumn>,
+}
+
+#[async_trait::async_trait]
+impl Crew for Helpers<'_, '_> {
+    async fn help(&self, shared: &Shared, seat: &Seat) -> Result<Option<Measurement>, Error> {
+        let Some(mut run) = self.again.connect().await else { return Ok(None) };
+        let mut rows = Rows { run: &mut run, backfill: self.backfill, columns: self.columns.clone() };
+        let done = batches::work(&mut rows, shared, seat).await;
+        let measurement = run.measurement(0, 0);
+        run.finish().await;
+        done.map(|()| Some(measurement))
+    }
 }
 
 #[async_trait::async_trait]
@@ -68,8 +87,9 @@ impl<'a> Table<'a> for Rows<'_, 'a> {
         row.and_then(|row| row.get(0)).ok_or_else(|| unreadable(self.run, self.backfill))
     }
 
-    async fn write(&mut self, batch: &Batch<'_>) -> Result<Reached, Error> {
-        let update = batch.until.map(|until| update(self.backfill, &self.columns, batch.after, until));
+    async fn write<'s>(&mut self, batch: &Batch<'s>) -> Result<Turn<'s>, Error> {
+        let until = batch.until.as_ref();
+        let update = until.map(|until| update(self.backfill, &self.columns, &batch.after, until));
         self.run.try_write(&OneBatch { update, batch }).await
     }
 }
@@ -97,23 +117,24 @@ impl Rows<'_, '_> {
     }
 }
 
-struct OneBatch<'a> {
+struct OneBatch<'a, 's> {
     update: Option<String>,
-    batch: &'a Batch<'a>,
+    batch: &'a Batch<'s>,
 }
 
 #[async_trait::async_trait]
-impl Work for OneBatch<'_> {
-    type Output = Reached;
+impl<'s> Work for OneBatch<'_, 's> {
+    type Output = Turn<'s>;
 
-    async fn run(&self, here: &mut Here<'_>) -> Result<Reached, Error> {
+    async fn run(&self, here: &mut Here<'_>) -> Result<Turn<'s>, Error> {
+        let written = match &self.update {
+            Some(update) => here.run(update).await?,
+            None => 0,
+        };
+        let turn = self.batch.turn(written).await;
         ledger::check_fence(here).await?;
-        let mut reached = self.batch.reached.clone();
-        if let Some(update) = &self.update {
-            reached.rows_written += here.run(update).await?;
-        }
-        ledger::write(here, self.batch.state, &reached).await?;
-        Ok(reached)
+        ledger::write(here, self.batch.state, &turn.reached).await?;
+        Ok(turn)
     }
 }
 

@@ -4,12 +4,17 @@ use crate::error::{Error, beginning};
 use lockstep_core::Engine;
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Opts, OptsBuilder};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What the agent's connections are called in `performance_schema.session_connect_attrs`.
 const PROGRAM_NAME: &str = "lockstep";
+
+/// An agent has fewer connections at once.
+const OWN_MAX: usize = 64;
 
 /// Where a database is, and how to get in. Prints nothing secret.
 #[derive(Clone)]
@@ -19,6 +24,8 @@ pub(crate) struct Server {
     /// Host, port and database name.
     pub(crate) place: String,
     database: String,
+    /// The newest connections of the agent, by the server's ids.
+    own: Arc<Mutex<VecDeque<u32>>>,
 }
 
 impl std::fmt::Debug for Server {
@@ -67,7 +74,19 @@ impl Server {
             // Rows that a statement finds, not those that it leaves otherwise than they were: as on other engines.
             .client_found_rows(true)
             .connect_attribute("program_name", PROGRAM_NAME);
-        Ok(Self { engine, options: options.into(), place, database })
+        Ok(Self { engine, options: options.into(), place, database, own: Arc::default() })
+    }
+
+    /// The agent's own connections, as a list of SQL: some that are gone among them, and one that never is.
+    pub(super) fn own_connections(&self) -> String {
+        let own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        own.iter().fold("0".to_owned(), |list, id| format!("{list}, {id}"))
+    }
+
+    fn remember(&self, id: u32) {
+        let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        own.push_front(id);
+        own.truncate(OWN_MAX);
     }
 
     /// True when the server is reached at this machine's own loopback.
@@ -89,6 +108,7 @@ impl Server {
     /// A connection with an agent's settings.
     pub(super) async fn connect(&self) -> Result<(Conn, Release), Error> {
         let mut connection = self.connect_plain().await?;
+        self.remember(connection.id());
         let release = self.release(&mut connection).await?;
         let settings = settings(release.engine);
         connection.query_drop(&settings).await.map_err(|error| meaning(&self.place, "SET", &error))?;

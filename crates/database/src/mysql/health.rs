@@ -10,9 +10,19 @@ use mysql_async::{Conn, Row};
 use std::path::Path;
 use std::time::Instant;
 
-const SESSIONS: &str =
-    "SELECT COALESCE(SUM(COMMAND <> 'Sleep'), 0), COALESCE(SUM(STATE LIKE 'Waiting for%lock%'), 0)
-    FROM information_schema.PROCESSLIST WHERE DB = DATABASE() AND ID <> CONNECTION_ID()";
+/// Running, running within the last second, waiting; the agent's own left out.
+fn sessions(engine: Engine, own: &str) -> String {
+    let since_last = match engine {
+        Engine::Mariadb => "TIME_MS < 1000",
+        // It counts whole seconds.
+        _ => "TIME = 0",
+    };
+    format!(
+        "SELECT COALESCE(SUM(COMMAND <> 'Sleep'), 0), COALESCE(SUM(COMMAND <> 'Sleep' OR {since_last}), 0),
+            COALESCE(SUM(STATE LIKE 'Waiting for%lock%'), 0)
+        FROM information_schema.PROCESSLIST WHERE DB = DATABASE() AND ID NOT IN ({own})"
+    )
+}
 
 /// Waits for rows show in no state of a session. Takes the PROCESS privilege to see those of others.
 const ROW_WAITS: &str = "SELECT COUNT(*) FROM information_schema.INNODB_TRX t
@@ -36,10 +46,9 @@ pub(super) async fn read(database: &Mysql) -> Health {
 async fn ask(database: &Mysql) -> Result<Health, Error> {
     let mut kept = database.reader.lock().await;
     let mut connection = database.take_reader(&mut kept).await?;
-    let sessions: Option<(u32, u32)> = connection
-        .query_first(SESSIONS)
-        .await
-        .map_err(|error| meaning(&database.server.place, SESSIONS, &error))?;
+    let sql = sessions(database.server.engine, &database.server.own_connections());
+    let sessions: Option<(u32, u32, u32)> =
+        connection.query_first(&sql).await.map_err(|error| meaning(&database.server.place, &sql, &error))?;
     let row_waits: Option<u32> = optional(connection.query_first(ROW_WAITS).await);
     let oldest: Option<Option<u64>> = optional(connection.query_first(OLDEST).await);
     let lag_ms = lag_ms(database.server.engine, &mut connection).await;
@@ -49,8 +58,9 @@ async fn ask(database: &Mysql) -> Result<Health, Error> {
         volume,
         reachable: true,
         replication_lag_ms: lag_ms,
-        sessions_running: sessions.map(|(running, _)| running),
-        sessions_waiting_on_locks: sessions.map(|(_, waiting)| waiting + row_waits.unwrap_or(0)),
+        sessions_running: sessions.map(|(running, ..)| running),
+        sessions_lately: sessions.map(|(_, lately, _)| lately),
+        sessions_waiting_on_locks: sessions.map(|(.., waiting)| waiting + row_waits.unwrap_or(0)),
         oldest_transaction_ms: oldest.flatten(),
         ..Health::default()
     })

@@ -22,9 +22,35 @@ pub(super) struct Run<'a> {
     pub(super) job: &'a Job,
     pub(super) attempts: Attempts<'a>,
     pub(super) progress: &'a watch::Sender<Progress>,
-    pub(super) cancel: &'a CancellationToken,
+    control: &'a Control,
+    /// Batches lock what lies beside them, too: two at once would wait for each other.
+    locks_gaps: bool,
     watchdog: Watchdog,
     leftover: KillOnDrop,
+}
+
+/// What it takes to work on the same job with another connection.
+pub(super) struct Again<'a> {
+    server: &'a Server,
+    job: &'a Job,
+    progress: &'a watch::Sender<Progress>,
+    control: &'a Control,
+    locks_gaps: bool,
+}
+
+impl<'a> Again<'a> {
+    /// `None` when none is to be had, or of use: that is not the job's trouble. Nobody need wait for what this one leaves running:
+    /// it writes the ledger in a transaction that locks it, or nothing.
+    pub(super) async fn connect(&self) -> Option<Run<'a>> {
+        if self.locks_gaps {
+            return None;
+        }
+        let run = async {
+            let (connection, _) = self.server.connect().await?;
+            Run::on(self.server, connection, self.job, self.progress, self.control).await
+        };
+        run.await.inspect_err(|error| tracing::debug!(%error, "a backfill goes on without another session")).ok()
+    }
 }
 
 /// A transaction in which work is done.
@@ -71,13 +97,27 @@ impl<'a> Run<'a> {
     ) -> Result<Self, Error> {
         let (mut connection, _) = server.connect().await?;
         claim::run_alone(server, &mut connection, job.patience.deadline).await?;
-        let settings = settings(server, &mut connection, job).await?;
-        run(&server.place, &mut connection, &settings).await?;
+        Self::on(server, connection, job, progress, control).await
+    }
+
+    async fn on(
+        server: &'a Server,
+        mut connection: Conn,
+        job: &'a Job,
+        progress: &'a watch::Sender<Progress>,
+        control: &'a Control,
+    ) -> Result<Self, Error> {
+        let locks_gaps = locks_gaps(server, &mut connection).await?;
+        run(&server.place, &mut connection, &settings(job, locks_gaps)).await?;
         let watchdog = Watchdog::start(server, connection.id(), &job.patience);
         let leftover = KillOnDrop::new(server, connection.id());
         let attempts = Attempts::new(&job.patience, control, progress);
-        let cancel = &control.cancel;
-        Ok(Self { server, connection, job, attempts, progress, cancel, watchdog, leftover })
+        Ok(Self { server, connection, job, attempts, progress, control, locks_gaps, watchdog, leftover })
+    }
+
+    pub(super) fn again(&self) -> Again<'a> {
+        let Self { server, job, progress, control, locks_gaps, .. } = *self;
+        Again { server, job, progress, control, locks_gaps }
     }
 
     /// Lets the next job begin at once. What was not finished like this is ended by the server.
@@ -103,9 +143,9 @@ impl<'a> Run<'a> {
     /// One transaction, tried once.
     pub(super) async fn try_write<W: Work>(&mut self, work: &W) -> Result<W::Output, Error> {
         self.attempts.begin();
-        let attempt = attempt(&mut self.connection, &self.server.place, self.job, self.cancel, work);
+        let attempt = attempt(&mut self.connection, &self.server.place, self.job, &self.control.cancel, work);
         let place = &self.server.place;
-        cancellable(&self.watchdog, false, self.cancel, place, &self.job.step_name, attempt).await
+        cancellable(&self.watchdog, false, &self.control.cancel, place, &self.job.step_name, attempt).await
     }
 
     /// One transaction, not tried again, and done even when the job was cancelled.
@@ -116,22 +156,29 @@ impl<'a> Run<'a> {
     /// One statement that commits by itself; cancelled on request.
     pub(super) async fn alone(&mut self, sql: &str) -> Result<u64, Error> {
         let (place, connection) = (&self.server.place, &mut self.connection);
-        cancellable(&self.watchdog, true, self.cancel, place, &self.job.step_name, run(place, connection, sql))
-            .await
+        cancellable(
+            &self.watchdog,
+            true,
+            &self.control.cancel,
+            place,
+            &self.job.step_name,
+            run(place, connection, sql),
+        )
+        .await
     }
 
     /// One query outside of any transaction of ours; cancelled on request.
     pub(super) async fn first_row(&mut self, sql: &str) -> Result<Option<mysql_async::Row>, Error> {
         let (place, connection) = (&self.server.place, &mut self.connection);
         let query = async { connection.query_first(sql).await.map_err(|error| meaning(place, sql, &error)) };
-        cancellable(&self.watchdog, false, self.cancel, place, &self.job.step_name, query).await
+        cancellable(&self.watchdog, false, &self.control.cancel, place, &self.job.step_name, query).await
     }
 
     /// All rows of a query; cancelled on request.
     pub(super) async fn rows(&mut self, sql: &str) -> Result<Vec<mysql_async::Row>, Error> {
         let (place, connection) = (&self.server.place, &mut self.connection);
         let query = async { connection.query(sql).await.map_err(|error| meaning(place, sql, &error)) };
-        cancellable(&self.watchdog, false, self.cancel, place, &self.job.step_name, query).await
+        cancellable(&self.watchdog, false, &self.control.cancel, place, &self.job.step_name, query).await
     }
 
     /// After an attempt that ended because a lock was not to be had.
@@ -162,18 +209,23 @@ impl<'a> Run<'a> {
     }
 }
 
-/// The server's own limits for waiting, which are behind the watchdog's. Without gaps between rows being locked, others can insert
-/// into the range of a batch; a binary log of statements does not allow that.
-async fn settings(server: &Server, connection: &mut Conn, job: &Job) -> Result<String, Error> {
+/// Without gaps between rows being locked, others can insert into the range of a batch; a binary log of statements does not allow
+/// that.
+async fn locks_gaps(server: &Server, connection: &mut Conn) -> Result<bool, Error> {
     let sql = "SELECT @@log_bin AND @@binlog_format = 'STATEMENT'";
     let logs_statements: Option<u8> =
         connection.query_first(sql).await.map_err(|error| meaning(&server.place, sql, &error))?;
-    let isolation = if logs_statements == Some(1) { "REPEATABLE READ" } else { "READ COMMITTED" };
+    Ok(logs_statements == Some(1))
+}
+
+/// The server's own limits for waiting, which are behind the watchdog's.
+fn settings(job: &Job, locks_gaps: bool) -> String {
+    let isolation = if locks_gaps { "REPEATABLE READ" } else { "READ COMMITTED" };
     let seconds = job.patience.lock_timeout.as_secs_f64().ceil().max(1.0);
-    Ok(format!(
+    format!(
         "SET SESSION lock_wait_timeout = {seconds}, innodb_lock_wait_timeout = {seconds};
          SET SESSION TRANSACTION ISOLATION LEVEL {isolation}"
-    ))
+    )
 }
 
 async fn attempt<W: Work>(

@@ -10,6 +10,9 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use tokio_postgres::{Client, Row, Statement};
 
+/// What its connections are called in `pg_stat_activity`: not as an agent's, which no reading counts.
+const APPLICATION_NAME: &str = "application";
+
 /// Statements kept prepared, at most: programs with statements made on the fly must not fill the server.
 const PREPARED_MAX: usize = 256;
 
@@ -33,7 +36,7 @@ impl std::fmt::Debug for Connection {
 }
 
 pub(super) async fn connect(dsn: &str) -> Result<Connection, Error> {
-    let server = Server::new(dsn)?;
+    let server = Server::new(dsn, APPLICATION_NAME)?;
     let client = server.connect_plain().await?;
     let session = Session { client, prepared: HashMap::new(), in_transaction: false };
     Ok(Connection { place: server.place, session: Mutex::new(session) })

@@ -4,8 +4,8 @@ use super::connect::meaning;
 use super::execute::ClaimRow;
 use super::ledger;
 use super::pages;
-use super::transaction::{Here, Run, Work};
-use crate::batches::{self, Around, Batch, End, Key, Table};
+use super::transaction::{Again, Here, Run, Work};
+use crate::batches::{self, Around, Batch, Crew, End, Key, Seat, Shared, Table, Turn};
 use crate::error::Error;
 use crate::ledger::Reached;
 use crate::retry::milliseconds;
@@ -51,19 +51,37 @@ pub(super) async fn run(run: &mut Run<'_>, backfill: &Backfill) -> Result<Measur
     if backfill.batch_rows_max == 0 {
         return Err(unusable(run, "`batch_rows_max` must be at least 1".to_owned()));
     }
-    let reached =
+    let done =
         if backfill.key == [pages::KEY] { pages::run(run, backfill).await } else { by_key(run, backfill).await };
-    let Some(reached) = reached? else { return Ok(run.measurement(0, 0)) };
+    let Some((reached, helped)) = done? else { return Ok(run.measurement(0, 0)) };
     let duration_ms = milliseconds(started.elapsed());
-    Ok(Measurement { duration_ms, ..run.measurement(reached.rows_written, reached.batches) })
+    let own = Measurement { duration_ms, ..run.measurement(reached.rows_written, reached.batches) };
+    Ok(batches::sum(own, &helped))
 }
 
 /// `None` when it was done before.
-async fn by_key(run: &mut Run<'_>, backfill: &Backfill) -> Result<Option<Reached>, Error> {
+async fn by_key(run: &mut Run<'_>, backfill: &Backfill) -> Result<Option<(Reached, Vec<Measurement>)>, Error> {
     let prepared = prepare(run, backfill).await?;
     let Some(begin) = run.write(&ClaimRow).await? else { return Ok(None) };
+    let helpers = Helpers { again: run.again(), backfill };
     let mut rows = Rows { run, backfill, prepared };
-    batches::run(&mut rows, begin.reached, backfill.batch_rows_max).await.map(Some)
+    batches::run(&mut rows, &helpers, begin.reached, backfill.batch_rows_max).await.map(Some)
+}
+
+struct Helpers<'r, 'a> {
+    again: Again<'a>,
+    backfill: &'r Backfill,
+}
+
+#[async_trait::async_trait]
+impl Crew for Helpers<'_, '_> {
+    async fn help(&self, shared: &Shared, seat: &Seat) -> Result<Option<Measurement>, Error> {
+        let Some(mut run) = self.again.connect().await else { return Ok(None) };
+        let prepared = prepare(&run, self.backfill).await?;
+        let mut rows = Rows { run: &mut run, backfill: self.backfill, prepared };
+        batches::work(&mut rows, shared, seat).await?;
+        Ok(Some(run.measurement(0, 0)))
+    }
 }
 
 #[async_trait::async_trait]
@@ -96,9 +114,9 @@ impl<'a> Table<'a> for Rows<'_, 'a> {
         Ok(row.map_or(0, |row| number(&row)))
     }
 
-    async fn write(&mut self, batch: &Batch<'_>) -> Result<Reached, Error> {
-        let update = &self.prepared.within(batch.after).update;
-        self.run.try_write(&OneBatch { update, after: batch.after, batch }).await
+    async fn write<'s>(&mut self, batch: &Batch<'s>) -> Result<Turn<'s>, Error> {
+        let update = &self.prepared.within(&batch.after).update;
+        self.run.try_write(&OneBatch { update, after: &batch.after, batch }).await
     }
 }
 
@@ -129,33 +147,30 @@ pub(super) async fn estimate(run: &Run<'_>, backfill: &Backfill) -> Result<Optio
     Ok(row.and_then(|row| u64::try_from(row.get::<_, i64>(0)).ok()))
 }
 
-pub(super) struct OneBatch<'a> {
+pub(super) struct OneBatch<'a, 's> {
     pub(super) update: &'a Statement,
     /// Where it begins, as the statement takes it.
     pub(super) after: &'a Key,
-    pub(super) batch: &'a Batch<'a>,
+    pub(super) batch: &'a Batch<'s>,
 }
 
 #[async_trait::async_trait]
-impl Work for OneBatch<'_> {
-    type Output = Reached;
+impl<'s> Work for OneBatch<'_, 's> {
+    type Output = Turn<'s>;
 
-    async fn run(&self, here: &Here<'_>) -> Result<Reached, Error> {
-        let mut reached = self.batch.reached.clone();
-        match self.batch.until {
-            None => ledger::check_fence(here).await?,
-            Some(until) => {
-                // Sent together.
-                tokio::try_join!(commit_at_leisure(here), ledger::check_fence(here))?;
-                reached.rows_written += self.update(here, until).await?;
-            }
-        }
-        ledger::write(here, self.batch.state, &reached).await?;
-        Ok(reached)
+    async fn run(&self, here: &Here<'_>) -> Result<Turn<'s>, Error> {
+        let written = match &self.batch.until {
+            None => 0,
+            // Sent together, as the two below are.
+            Some(until) => tokio::try_join!(commit_at_leisure(here), self.update(here, until))?.1,
+        };
+        let turn = self.batch.turn(written).await;
+        tokio::try_join!(ledger::check_fence(here), ledger::write(here, self.batch.state, &turn.reached))?;
+        Ok(turn)
     }
 }
 
-impl OneBatch<'_> {
+impl OneBatch<'_, '_> {
     async fn update(&self, here: &Here<'_>, until: &Key) -> Result<u64, Error> {
         let values: Vec<_> = bounds(until, self.after).collect();
         let written = here.transaction.execute(self.update, &values).await;

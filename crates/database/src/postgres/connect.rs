@@ -27,7 +27,8 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn new(dsn: &str) -> Result<Self, Error> {
+    /// Its connections have the name of this application, unless the data source name says otherwise.
+    pub(crate) fn new(dsn: &str, application: &str) -> Result<Self, Error> {
         let unusable = |reason: &str| Error::InvalidDsn { engine: Engine::Postgres, reason: reason.to_owned() };
         // The parser's own error may repeat a part of the text.
         let mut config: Config = dsn.parse().map_err(|_| {
@@ -42,7 +43,7 @@ impl Server {
             return Err(unusable("it names no host"));
         }
         if config.get_application_name().is_none() {
-            config.application_name(APPLICATION_NAME);
+            config.application_name(application);
         }
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(CONNECT_TIMEOUT);

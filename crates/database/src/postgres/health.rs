@@ -20,10 +20,12 @@ SELECT
     count(*) FILTER (WHERE wait_event_type = 'Lock'),
     (extract(epoch FROM clock_timestamp() - min(xact_start)) * 1000)::bigint,
     (SELECT setting FROM pg_settings WHERE name = 'data_directory' AND
-        (inet_client_addr() IS NULL OR inet_client_addr() = inet_server_addr()))
+        (inet_client_addr() IS NULL OR inet_client_addr() = inet_server_addr())),
+    -- What the agent's role may not see of others is NULL.
+    count(*) FILTER (WHERE coalesce(state = 'active' OR state_change > clock_timestamp() - interval '1 s', true))
 FROM pg_stat_activity
 WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
-    AND application_name <> 'lockstep'";
+    AND application_name <> current_setting('application_name')";
 
 /// What receives this server's log, a base backup on its way left out. While a standby catches up, the lag that the server
 /// measures is that of what it has sent, which says nothing of how old it is. A role that may not read more gets names only.
@@ -53,6 +55,7 @@ async fn ask(database: &Postgres) -> Result<Health, Error> {
         reachable: true,
         replication_lag_ms: milliseconds(0),
         sessions_running: count(1),
+        sessions_lately: count(5),
         sessions_waiting_on_locks: count(2),
         oldest_transaction_ms: milliseconds(3),
         standbys: standbys(database, &reader).await?,

@@ -35,6 +35,7 @@ use crate::ledger::{Ledger, Owner, Row};
 use crate::preflight::Limits;
 use crate::probe::Probe;
 use crate::sizes::Sizes;
+use connect::APPLICATION_NAME;
 pub(crate) use connect::{Server, meaning};
 use lockstep_core::in_flight::{Measurement, Obstacle};
 use lockstep_core::{Engine, Schema, Step, Version};
@@ -61,7 +62,7 @@ impl std::fmt::Debug for Postgres {
 
 impl Postgres {
     pub(crate) fn new(dsn: &str) -> Result<Self, Error> {
-        let server = Server::new(dsn)?;
+        let server = Server::new(dsn, APPLICATION_NAME)?;
         Ok(Self { server, claim: Mutex::new(None), reader: Mutex::new(None), prober: Mutex::new(None) })
     }
 

@@ -6,11 +6,12 @@
 use super::backfill::{OneBatch, bounds, estimate, number, row, statement, unusable};
 use super::connect::meaning;
 use super::execute::ClaimRow;
-use super::transaction::Run;
-use crate::batches::{self, Around, Batch, End, Key, Table};
+use super::transaction::{Again, Run};
+use crate::batches::{self, Around, Batch, Crew, End, Key, Seat, Shared, Table, Turn};
 use crate::error::Error;
 use crate::ledger::Reached;
 use crate::span::Span;
+use lockstep_core::in_flight::Measurement;
 use lockstep_core::step::Backfill;
 use tokio_postgres::Statement;
 use tokio_postgres::types::ToSql;
@@ -38,21 +39,47 @@ struct Pages<'r, 'a> {
 }
 
 /// `None` when it was done before.
-pub(super) async fn run(run: &mut Run<'_>, backfill: &Backfill) -> Result<Option<Reached>, Error> {
-    let Some(needs) = &backfill.only_where else {
-        let reason =
-            format!("rows of {} without a key must show whether they need it: give `only_where`", backfill.table);
-        return Err(unusable(run, reason));
-    };
+pub(super) async fn run(
+    run: &mut Run<'_>,
+    backfill: &Backfill,
+) -> Result<Option<(Reached, Vec<Measurement>)>, Error> {
     let rows_a_page = rows_a_page(run, backfill).await?;
-    let Backfill { table, set, .. } = backfill;
-    let within = "ctid <= $1::text::tid AND ctid > $2::text::tid";
-    let count = statement(run, &format!("SELECT count(*) FROM {table} WHERE {within}")).await?;
-    let update = statement(run, &format!("UPDATE {table} SET {set} WHERE {within} AND ({needs})")).await?;
-    let left_over = statement(run, &format!("SELECT count(*) FROM {table} WHERE {needs}")).await?;
-    let Some(begin) = run.write(&ClaimRow).await? else { return Ok(None) };
-    let mut pages = Pages { run, backfill, rows_a_page, count, update, left_over };
-    batches::run(&mut pages, begin.reached, backfill.batch_rows_max).await.map(Some)
+    let helpers = Helpers { again: run.again(), backfill, rows_a_page };
+    let mut pages = Pages::new(run, backfill, rows_a_page).await?;
+    let Some(begin) = pages.run.write(&ClaimRow).await? else { return Ok(None) };
+    batches::run(&mut pages, &helpers, begin.reached, backfill.batch_rows_max).await.map(Some)
+}
+
+struct Helpers<'r, 'a> {
+    again: Again<'a>,
+    backfill: &'r Backfill,
+    rows_a_page: f64,
+}
+
+#[async_trait::async_trait]
+impl Crew for Helpers<'_, '_> {
+    async fn help(&self, shared: &Shared, seat: &Seat) -> Result<Option<Measurement>, Error> {
+        let Some(mut run) = self.again.connect().await else { return Ok(None) };
+        let mut pages = Pages::new(&mut run, self.backfill, self.rows_a_page).await?;
+        batches::work(&mut pages, shared, seat).await?;
+        Ok(Some(run.measurement(0, 0)))
+    }
+}
+
+impl<'r, 'a> Pages<'r, 'a> {
+    async fn new(run: &'r mut Run<'a>, backfill: &'r Backfill, rows_a_page: f64) -> Result<Self, Error> {
+        let Backfill { table, set, only_where, .. } = backfill;
+        let Some(needs) = only_where else {
+            let reason =
+                format!("rows of {table} without a key must show whether they need it: give `only_where`");
+            return Err(unusable(run, reason));
+        };
+        let within = "ctid <= $1::text::tid AND ctid > $2::text::tid";
+        let count = statement(run, &format!("SELECT count(*) FROM {table} WHERE {within}")).await?;
+        let update = statement(run, &format!("UPDATE {table} SET {set} WHERE {within} AND ({needs})")).await?;
+        let left_over = statement(run, &format!("SELECT count(*) FROM {table} WHERE {needs}")).await?;
+        Ok(Self { run, backfill, rows_a_page, count, update, left_over })
+    }
 }
 
 async fn rows_a_page(run: &Run<'_>, backfill: &Backfill) -> Result<f64, Error> {
@@ -107,8 +134,8 @@ impl<'a> Table<'a> for Pages<'_, 'a> {
         Ok(row.map_or(0, |row| number(&row)))
     }
 
-    async fn write(&mut self, batch: &Batch<'_>) -> Result<Reached, Error> {
-        let after = from_the_beginning(batch.after);
+    async fn write<'s>(&mut self, batch: &Batch<'s>) -> Result<Turn<'s>, Error> {
+        let after = from_the_beginning(&batch.after);
         self.run.try_write(&OneBatch { update: &self.update, after: &after, batch }).await
     }
 

@@ -28,9 +28,25 @@ pub(super) struct Run<'a> {
     pub(super) job: &'a Job,
     pub(super) attempts: Attempts<'a>,
     pub(super) progress: &'a watch::Sender<Progress>,
-    pub(super) cancel: &'a CancellationToken,
+    control: &'a Control,
     prepared: ledger::Prepared,
     watchdog: Watchdog,
+}
+
+/// What it takes to work on the same job with another connection.
+pub(super) struct Again<'a> {
+    server: &'a Server,
+    job: &'a Job,
+    progress: &'a watch::Sender<Progress>,
+    control: &'a Control,
+}
+
+impl<'a> Again<'a> {
+    /// `None` when none is to be had: that is not the job's trouble.
+    pub(super) async fn connect(&self) -> Option<Run<'a>> {
+        let run = Run::new(self.server, self.job, self.progress, self.control).await;
+        run.inspect_err(|error| tracing::debug!(%error, "a backfill goes on without another session")).ok()
+    }
 }
 
 /// A transaction in which work is done.
@@ -79,7 +95,11 @@ impl<'a> Run<'a> {
         let watchdog = Watchdog::start(server, &client, &job.patience).await?;
         let attempts = Attempts::new(&job.patience, control, progress);
         let prepared = ledger::Prepared::default();
-        Ok(Self { server, client, job, attempts, progress, cancel: &control.cancel, prepared, watchdog })
+        Ok(Self { server, client, job, attempts, progress, control, prepared, watchdog })
+    }
+
+    pub(super) fn again(&self) -> Again<'a> {
+        Again { server: self.server, job: self.job, progress: self.progress, control: self.control }
     }
 
     /// One transaction, tried again while others hold what it needs.
@@ -111,7 +131,7 @@ impl<'a> Run<'a> {
     fn stop(&self) -> Stop<'a> {
         let (place, what) = (self.server.place.as_str(), self.job.step_name.as_str());
         let token = self.client.cancel_token();
-        Stop { token, cancel: self.cancel, alarm: self.watchdog.begin(), place, what }
+        Stop { token, cancel: &self.control.cancel, alarm: self.watchdog.begin(), place, what }
     }
 
     /// After an attempt that ended because a lock was not to be had.

@@ -186,10 +186,13 @@ async fn batch(
 /// What is left to do, by the ledger; up to the last row that is there now if it does not say.
 async fn span_of(run: &mut Run<'_>, backfill: &Arc<Backfill>, reached: &Reached) -> Result<Span<KeyValue>, Error> {
     let until = look(run, Arc::clone(backfill), last_key).await?;
-    Span::read(reached.cursor.as_deref(), until).map_err(|error| Error::DamagedLedger {
-        database: run.session.place().to_owned(),
-        reason: format!("the cursor of version {} is not readable: {error}", run.job.version),
-    })
+    let spans =
+        Span::read_all(reached.cursor.as_deref(), until.clone()).map_err(|error| Error::DamagedLedger {
+            database: run.session.place().to_owned(),
+            reason: format!("the cursor of version {} is not readable: {error}", run.job.version),
+        })?;
+    // One writer at a time: there is one span, or nothing is left.
+    Ok(spans.into_iter().next().unwrap_or_else(|| Span { after: until.clone(), until }))
 }
 
 fn last_key(here: &Here<'_>, backfill: &Backfill, step: &str) -> Result<Vec<KeyValue>, Error> {

@@ -3,9 +3,10 @@
 use super::{Running, Stand, execute, forward, one_integer, revert};
 use lockstep_core::step::{Action, Assertion, Backfill};
 use lockstep_core::{Fence, Version};
-use lockstep_database::{Error, Job};
+use lockstep_database::{Error, Job, Patience, Progress};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// Not a step one would write (it is no longer true when run twice): here it counts how often a row was touched.
 pub(crate) fn touch(batch_rows_max: u32) -> Backfill {
@@ -82,7 +83,7 @@ pub(crate) async fn rows_beyond_the_end_that_arrive_meanwhile_are_not_gone_throu
     let mut running = Running::start(&database, &job);
     running.progress.wait_for(|progress| progress.batches >= 2).await.unwrap();
     running.hold.send_replace(true);
-    running.progress.wait_for(|progress| progress.held).await.unwrap();
+    running.progress.wait_for(Progress::is_held).await.unwrap();
     let insert = format!("INSERT INTO users (id, name) SELECT id + {ROWS}, name FROM users");
     plain.batch(&insert).await.unwrap();
     // Nor does an agent that starts anew take a new end.
@@ -125,7 +126,7 @@ pub(crate) async fn each_row_once_whatever_happens(stand: Stand) {
         let job = Job { targets: vec![], ..forward(version, Action::Backfill(fill)) };
         loop {
             let database = stand.claimed().await;
-            let mut running = Running::start(&database, &job);
+            let mut running = Running::start_with(&database, &job, rand::random_range(1..4));
             let dies_after = rand::random_range(1..6);
             let seen = running.progress.wait_for(|progress| progress.batches >= dies_after).await.map(drop);
             if seen.is_err() || rand::random_bool(0.3) {
@@ -156,6 +157,61 @@ pub(crate) async fn goes_on_in_smaller_batches_up_to_a_row_that_is_held(stand: S
     holder.batch("COMMIT").await.unwrap();
     running.result.await.unwrap().unwrap();
     assert_eq!(one_integer(&plain, "SELECT count(*) FROM users WHERE touched = 1").await, 500);
+}
+
+/// Several sessions: the one that cannot go on keeps no others from it; whoever goes on after them does what is left, and no more.
+#[allow(dead_code, reason = "an engine that locks whole files has one writer")]
+pub(crate) async fn several_sessions_pass_a_row_that_is_held(stand: Stand) {
+    const ROWS: u32 = 2_000;
+    let plain = stand.users(ROWS).await;
+    let holder = stand.plain().await;
+    holder.batch("BEGIN; UPDATE users SET name = 'held' WHERE id IN (10, 1000)").await.unwrap();
+    // Those that are stopped are so for as long as it takes.
+    let patience = Patience { deadline: Duration::from_secs(120), ..Patience::default() };
+    let job = Job { patience, ..forward(1, Action::Backfill(touch(50))) };
+    for _agent in 0..2 {
+        let database = stand.claimed().await;
+        let mut running = Running::start_with(&database, &job, 3);
+        // Two of three are stopped by a row each.
+        let seen = running.progress.wait_for(|progress| progress.rows_done >= u64::from(ROWS) - 2).await.map(drop);
+        if seen.is_err() {
+            panic!("it ended: {:?}", running.result.await.unwrap());
+        }
+        running.cancel.cancel();
+        let error = running.result.await.unwrap().unwrap_err();
+        assert!(matches!(error, Error::Cancelled { .. }), "{error}");
+        let done = database.ledger().await.unwrap().claimed.unwrap().rows_done;
+        let touched = one_integer(&plain, "SELECT count(*) FROM users WHERE touched = 1").await;
+        assert_eq!(done, touched.cast_unsigned(), "the cursor stands where the rows are");
+    }
+    holder.batch("COMMIT").await.unwrap();
+    let database = stand.claimed().await;
+    // One session finishes what several have begun.
+    execute(&database, &job).await.unwrap();
+    assert_eq!(one_integer(&plain, "SELECT count(*) FROM users WHERE touched <> 1").await, 0);
+    let row = &database.ledger_rows(Version(0), 1).await.unwrap()[0];
+    assert_eq!((row.rows_done, row.rows_written), (ROWS.into(), ROWS.into()));
+}
+
+/// All of them wait when the job is told to, and none holds anything.
+#[allow(dead_code, reason = "an engine that locks whole files has one writer")]
+pub(crate) async fn several_sessions_are_held_together(stand: Stand) {
+    const ROWS: u32 = 5_000;
+    let plain = stand.users(ROWS).await;
+    let database = stand.claimed().await;
+    let mut running = Running::start_with(&database, &forward(1, Action::Backfill(touch(20))), 3);
+    running.progress.wait_for(|progress| progress.helpers == 2 && progress.batches >= 5).await.unwrap();
+    running.hold.send_replace(true);
+    running.progress.wait_for(Progress::is_held).await.unwrap();
+    let reached = database.ledger().await.unwrap().claimed.unwrap().rows_done;
+    assert!(reached < u64::from(ROWS));
+    plain.batch("ALTER TABLE users ADD COLUMN other integer").await.unwrap();
+    let touched = one_integer(&plain, "SELECT count(*) FROM users WHERE touched = 1").await;
+    assert_eq!(touched.cast_unsigned(), reached);
+    running.hold.send_replace(false);
+    let measurement = running.result.await.unwrap().unwrap();
+    assert_eq!(measurement.rows, u64::from(ROWS));
+    assert_eq!(one_integer(&plain, "SELECT count(*) FROM users WHERE touched <> 1").await, 0);
 }
 
 pub(crate) async fn goes_through_text_and_composite_keys(stand: Stand) {

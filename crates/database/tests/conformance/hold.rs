@@ -4,7 +4,7 @@ use super::backfill::touch;
 use super::{Running, Stand, forward, one_integer, statements};
 use lockstep_core::Version;
 use lockstep_core::step::Action;
-use lockstep_database::{Error, Job, Patience};
+use lockstep_database::{Error, Job, Patience, Progress};
 use std::time::Duration;
 
 const ROWS: u32 = 3_000;
@@ -17,7 +17,7 @@ pub(crate) async fn a_held_backfill_waits_between_batches_and_holds_nothing(stan
     let mut running = Running::start(&database, &Job { patience, ..forward(1, Action::Backfill(touch(100))) });
     running.progress.wait_for(|progress| progress.batches >= 3).await.unwrap();
     running.hold.send_replace(true);
-    running.progress.wait_for(|progress| progress.held).await.unwrap();
+    running.progress.wait_for(Progress::is_held).await.unwrap();
     let reached = database.ledger().await.unwrap().claimed.unwrap().rows_done;
     assert!(reached < u64::from(ROWS));
     // Whoever wants to can define something in between.
@@ -37,7 +37,7 @@ pub(crate) async fn a_held_definition_is_not_attempted(stand: Stand) {
     let before = database.schema().await.unwrap();
     let mut running =
         Running::start_held(&database, &forward(1, statements(&["ALTER TABLE users ADD COLUMN email text"])));
-    running.progress.wait_for(|progress| progress.held).await.unwrap();
+    running.progress.wait_for(Progress::is_held).await.unwrap();
     assert_eq!(database.schema().await.unwrap(), before);
     plain.batch("UPDATE users SET touched = 1").await.unwrap();
     running.hold.send_replace(false);
@@ -50,7 +50,7 @@ pub(crate) async fn a_held_job_is_cancelled_at_once(stand: Stand) {
     let database = stand.claimed().await;
     for action in [Action::Backfill(touch(100)), statements(&["ALTER TABLE users ADD COLUMN email text"])] {
         let mut running = Running::start_held(&database, &forward(1, action));
-        running.progress.wait_for(|progress| progress.held).await.unwrap();
+        running.progress.wait_for(Progress::is_held).await.unwrap();
         running.cancel.cancel();
         let error = running.result.await.unwrap().unwrap_err();
         assert!(matches!(error, Error::Cancelled { .. }), "{error}");

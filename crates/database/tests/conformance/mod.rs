@@ -3,6 +3,7 @@
 pub(crate) mod backfill;
 pub(crate) mod claim;
 pub(crate) mod execute;
+pub(crate) mod health;
 pub(crate) mod hold;
 pub(crate) mod locks;
 pub(crate) mod plain_connections;
@@ -139,18 +140,24 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(database: &Arc<dyn Database>, job: &Job) -> Self {
-        Self::begin(database, job, false)
+        Self::begin(database, job, false, 1)
+    }
+
+    /// One that may work with so many sessions.
+    pub(crate) fn start_with(database: &Arc<dyn Database>, job: &Job, sessions: u32) -> Self {
+        Self::begin(database, job, false, sessions)
     }
 
     /// One that is told to wait before it has done anything.
     pub(crate) fn start_held(database: &Arc<dyn Database>, job: &Job) -> Self {
-        Self::begin(database, job, true)
+        Self::begin(database, job, true, 1)
     }
 
-    fn begin(database: &Arc<dyn Database>, job: &Job, held: bool) -> Self {
+    fn begin(database: &Arc<dyn Database>, job: &Job, held: bool, sessions: u32) -> Self {
         let (sender, progress) = watch::channel(Progress::default());
+        let (_, room) = watch::channel(sessions);
         let ((hold, is_held), cancel) = (watch::channel(held), CancellationToken::new());
-        let control = Control { cancel: cancel.clone(), hold: is_held };
+        let control = Control { hold: is_held, room, ..Control::cancelled_by(cancel.clone()) };
         let (database, job) = (Arc::clone(database), job.clone());
         let result = tokio::spawn(async move { database.execute(&job, &sender, &control).await });
         Self { progress, cancel, hold, result }

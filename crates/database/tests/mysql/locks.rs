@@ -86,3 +86,18 @@ async fn blockers_are_ended_when_they_are_to_be() {
     holder.batch("SELECT 1").await.unwrap_err();
     bystander.batch("SELECT 1").await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn several_sessions_of_a_backfill_pass_a_row_that_is_held() {
+    crate::conformance::backfill::several_sessions_pass_a_row_that_is_held(stand().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn several_sessions_of_a_backfill_are_held_together() {
+    crate::conformance::backfill::several_sessions_are_held_together(stand().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sessions_at_work_are_told_and_the_agents_own_are_not() {
+    crate::conformance::health::sessions_at_work_are_told_and_the_agents_own_are_not(stand().await).await;
+}

@@ -5,6 +5,7 @@ use crate::conformance::{Running, Stand, forward, one_integer};
 use crate::stand;
 use lockstep_core::step::{Action, Backfill};
 use lockstep_core::{Engine, Version};
+use lockstep_database::Progress;
 use lockstep_database::local_postgres::{LocalPostgres, Settings};
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -28,7 +29,7 @@ async fn a_table_without_a_key_is_gone_through_until_no_row_needs_it() {
     let mut running = Running::start(&database, &job);
     running.progress.wait_for(|progress| progress.rows_done > 5_000).await.unwrap();
     running.hold.send_replace(true);
-    running.progress.wait_for(|progress| progress.held).await.unwrap();
+    running.progress.wait_for(Progress::is_held).await.unwrap();
     // The pages that are behind it have room again.
     plain.batch("VACUUM notes").await.unwrap();
     plain.batch("UPDATE notes SET text = text || '!' WHERE seen IS NULL").await.unwrap();
@@ -68,7 +69,7 @@ async fn a_crash_of_the_server_takes_a_batch_back_together_with_its_cursor() {
     let mut running = Running::start(&database, &job);
     running.progress.wait_for(|progress| progress.batches >= 10).await.unwrap();
     running.hold.send_replace(true);
-    running.progress.wait_for(|progress| progress.held).await.unwrap();
+    running.progress.wait_for(Progress::is_held).await.unwrap();
     let seen = running.progress.borrow().rows_done;
     server.crash();
     running.result.abort();

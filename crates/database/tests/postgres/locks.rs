@@ -212,3 +212,18 @@ async fn the_build_of_a_step_that_is_cancelled_leaves_no_index_behind() {
     execute(&database, &revert(1, alone(&["DROP INDEX CONCURRENTLY users_by_name"]))).await.unwrap();
     assert_eq!(one_integer(&plain, "SELECT count(*) FROM pg_class WHERE relname = 'users_by_name'").await, 0);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn several_sessions_of_a_backfill_pass_a_row_that_is_held() {
+    crate::conformance::backfill::several_sessions_pass_a_row_that_is_held(stand().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn several_sessions_of_a_backfill_are_held_together() {
+    crate::conformance::backfill::several_sessions_are_held_together(stand().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sessions_at_work_are_told_and_the_agents_own_are_not() {
+    crate::conformance::health::sessions_at_work_are_told_and_the_agents_own_are_not(stand().await).await;
+}

@@ -7,7 +7,7 @@ use std::path::Path;
 
 /// Load and room of this machine.
 pub(super) fn readings(data_dir: Option<&Path>) -> Vec<Reading> {
-    let load = std::fs::read_to_string("/proc/loadavg").ok().and_then(|text| load_percent(&text, cores()));
+    let load = std::fs::read_to_string("/proc/loadavg").ok().and_then(|text| load_percent(&text, cores().into()));
     let volume = data_dir.and_then(Volume::of).map(|volume| Reading {
         of: format!("the agent's {}", volume.path.display()),
         ..Reading::new(Kind::FreeDisk, Some(volume.free_bytes))
@@ -16,8 +16,8 @@ pub(super) fn readings(data_dir: Option<&Path>) -> Vec<Reading> {
     load.into_iter().chain(volume).collect()
 }
 
-fn cores() -> u64 {
-    std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64)
+pub(super) fn cores() -> u32 {
+    std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX))
 }
 
 /// `1.50 ...` on two cores is 75 %.

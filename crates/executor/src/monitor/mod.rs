@@ -11,6 +11,7 @@ mod doing;
 mod machine;
 mod readings;
 mod rhythm;
+mod room;
 mod watching;
 mod window;
 
@@ -36,4 +37,6 @@ pub(crate) struct Monitor {
     pub(crate) doing: watch::Receiver<Option<Doing>>,
     /// Why forward work waits. Empty: it may go on.
     pub(crate) stops: watch::Sender<Vec<Stop>>,
+    /// How many sessions a backfill may work with.
+    pub(crate) room: watch::Sender<u32>,
 }

@@ -58,6 +58,9 @@ impl Monitor {
             kept.replicas.told(replicas.clone(), now);
             let mut readings =
                 [machine, replicas, doing.map(|doing| doing.readings(now)).unwrap_or_default()].concat();
+            let others = health.sessions_lately.filter(|_| health.reachable);
+            let room = kept.room.observe(others, machine::cores(), now);
+            self.room.send_if_modified(|told| std::mem::replace(told, room) != room);
             if health.reachable {
                 let own = of_health(&health);
                 kept.health.told(own.clone(), now);

@@ -3,6 +3,7 @@
 use super::Monitor;
 use super::debounce::Debounce;
 use super::readings::{Reading, Source};
+use super::room::Room;
 use super::window::Window;
 use crate::surroundings::{ReportError, look};
 use lockstep_core::change::Change;
@@ -23,6 +24,7 @@ pub(super) struct Kept {
     pub(super) replicas: Source,
     pub(super) probe: Source,
     pub(super) window: Window,
+    pub(super) room: Room,
     debounce: Debounce,
     /// The version in flight when they were taken.
     watched: Option<Version>,
@@ -36,6 +38,7 @@ impl Kept {
             replicas: Source::new(&[], now),
             probe: Source::new(PROBE, now),
             window: Window::default(),
+            room: Room::default(),
             debounce: Debounce::default(),
             watched: None,
         }

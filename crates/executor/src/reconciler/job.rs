@@ -20,7 +20,7 @@ impl Running {
         let (progress, mut seen) = watch::channel(Progress::default());
         let cancel = CancellationToken::new();
         let (mut held, hold) = Held::new();
-        let control = Control { cancel: cancel.clone(), hold };
+        let control = Control { cancel: cancel.clone(), hold, room: self.room.clone() };
         let shutdown = self.shutdown.clone();
         let mut executing = std::pin::pin!(database.execute(&job, &progress, &control));
         loop {

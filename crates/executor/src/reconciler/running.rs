@@ -28,6 +28,8 @@ pub(super) struct Running {
     pub(super) doing: watch::Sender<Option<Doing>>,
     /// Why forward work waits.
     pub(super) stops: watch::Receiver<Vec<Stop>>,
+    /// How many sessions a backfill may work with.
+    pub(super) room: watch::Receiver<u32>,
     is_claimed: bool,
     /// The ledger when it was last read.
     pub(super) ledger: Option<LedgerView>,
@@ -76,6 +78,7 @@ impl Running {
         shutdown: CancellationToken,
         doing: watch::Sender<Option<Doing>>,
         stops: watch::Receiver<Vec<Stop>>,
+        room: watch::Receiver<u32>,
     ) -> Self {
         Self {
             applied: parts.source.applied(),
@@ -85,6 +88,7 @@ impl Running {
             shutdown,
             doing,
             stops,
+            room,
             is_claimed: false,
             ledger: None,
             held: None,

@@ -1,0 +1,31 @@
+//! What a server tells of its sessions.
+
+use super::backfill::touch;
+use super::{Running, Stand, forward};
+use lockstep_core::step::Action;
+use lockstep_database::{Database, Health, Progress};
+use std::sync::Arc;
+
+#[allow(dead_code, reason = "an engine without a server tells nothing")]
+pub(crate) async fn sessions_at_work_are_told_and_the_agents_own_are_not(stand: Stand) {
+    let plain = stand.users(5_000).await;
+    let database = stand.claimed().await;
+    // What ran before is forgotten after a while, whatever the agent itself does.
+    let mut running = Running::start_with(&database, &forward(1, Action::Backfill(touch(5))), 2);
+    running.progress.wait_for(|progress| progress.helpers == 1).await.unwrap();
+    health(&database, |health| health.sessions_lately == Some(0) && health.sessions_running == Some(0)).await;
+    plain.batch("SELECT 1").await.unwrap();
+    health(&database, |health| health.sessions_lately == Some(1)).await;
+    running.hold.send_replace(true);
+    running.progress.wait_for(Progress::is_held).await.unwrap();
+    running.result.abort();
+}
+
+async fn health(database: &Arc<dyn Database>, wanted: impl Fn(&Health) -> bool) {
+    let seen = async {
+        while !wanted(&database.health().await) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(60), seen).await.expect("it is told");
+}
