@@ -91,7 +91,11 @@ impl Running {
             return Next::After(interval);
         };
         match self.schema(duty).await {
-            None => Next::AtOnce,
+            None => {
+                // It was not looked at.
+                self.drift_checked = None;
+                Next::AtOnce
+            }
             Some(Err(error)) => {
                 self.show_error(Some(error.to_string()));
                 Next::After(interval)

@@ -115,6 +115,10 @@ impl Running {
     }
 
     async fn wait(&mut self, pause: Duration) {
+        // An order may have come while something else was awaited, and have woken only that.
+        if self.look(State::hurried_at) > self.hurried_at {
+            return;
+        }
         let shutdown = self.shutdown.clone();
         tokio::select! {
             () = self.state_moved() => {}
@@ -174,6 +178,8 @@ impl Running {
         if let Some(rest) = self.held_for() {
             return Next::After(rest);
         }
+        // What was held before says nothing any more: it is to be shown anew, even if it is owed again at once.
+        self.held = None;
         let next = self.perform(&duty).await;
         if let Next::After(pause) = next {
             self.held = Some((duty, Instant::now() + pause));

@@ -236,6 +236,8 @@ async fn a_replica_that_was_made_a_primary_is_not_believed_any_more() {
     let replica = cluster.add(Role::Replica).await;
     cluster.start(replica);
     cluster.until("the replica counts", |state| is_active(state, "node-1")).await;
+    // Whatever it does next, it looks first.
+    cluster.shows(replica, "that it is idle", |progress| progress.activity == Activity::Idle).await;
     cluster.nodes[replica].wires.is_promoted.store(true, std::sync::atomic::Ordering::SeqCst);
     cluster.submit("email", vec![leave_a_trace("email")]);
     let is_named = |state: &State| {
