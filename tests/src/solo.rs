@@ -11,6 +11,7 @@ use lockstep_database::{Database, Health, Owner};
 use lockstep_executor::{
     Ended, Neighbours, Progress, ProgressSink, Reconciler, Replica, ReportError, Reporter, Settings, StateSource,
 };
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -190,6 +191,10 @@ impl Reporter for Log {
 impl Neighbours for Log {
     fn replicas(&self) -> Vec<Replica> {
         Vec::new()
+    }
+
+    fn client_failures(&self) -> BTreeMap<String, u64> {
+        BTreeMap::new()
     }
 }
 

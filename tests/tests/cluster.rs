@@ -64,6 +64,12 @@ stories! {
     a_folder_of_plain_sql_is_applied_in_order_and_once in migrations,
 }
 
+// What clients tell comes past the databases.
+#[tokio::test(flavor = "multi_thread")]
+async fn failures_of_clients_revert_the_step() {
+    stories::client::failures_of_clients_revert_the_step(lockstep_core::Engine::Sqlite).await;
+}
+
 /// Stories of servers that follow others.
 mod replicas {
     use crate::stories::replica;

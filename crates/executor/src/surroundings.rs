@@ -3,6 +3,7 @@
 use crate::progress::Progress;
 use lockstep_core::{Command, LogIndex, Refusal, Schema, State};
 use lockstep_database::Health;
+use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -67,10 +68,14 @@ impl SchemaMemory for () {
     fn keep(&self, _schema: &Schema) {}
 }
 
-/// What other agents tell of themselves, past the log.
+/// What others tell of themselves, past the log.
 pub trait Neighbours: Send + Sync + 'static {
     /// The replica nodes that count, and replicate from this node's database.
     fn replicas(&self) -> Vec<Replica>;
+
+    /// How many units of work clients said to have failed within the last 10 s, by application. Empty where nobody is told: clients
+    /// tell the leader.
+    fn client_failures(&self) -> BTreeMap<String, u64>;
 }
 
 /// What a replica node tells.

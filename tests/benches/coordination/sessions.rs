@@ -76,7 +76,7 @@ impl Service {
     }
 
     pub(crate) async fn renew(&mut self, session_id: u64) -> Result<()> {
-        let request = self.request(v1::RenewRequest { session_id });
+        let request = self.request(v1::RenewRequest { session_id, failures: 0 });
         self.client.renew(request).await?;
         Ok(())
     }

@@ -2,12 +2,14 @@
 
 use lockstep_client::session::{Acknowledge, SessionOptions};
 use lockstep_client::{Kind, LeaseOver, Session};
-use lockstep_core::change::Status;
+use lockstep_core::change::{Spec, Status, StepStatus};
+use lockstep_core::limits::{Kind as Reading, Limits};
 use lockstep_core::session::Compatibility;
 use lockstep_core::{Engine, Version};
 use lockstep_tests::cluster::{Cluster, node};
 use lockstep_tests::plan::add_column;
 use lockstep_tests::traffic::{Release, SHORT_TTL};
+use std::time::Duration;
 
 fn stubborn() -> SessionOptions {
     let never = Acknowledge::callback(|_| std::future::pending());
@@ -59,6 +61,48 @@ pub(crate) async fn client_that_never_acknowledges_blocks_until_evicted(engine: 
     cluster.wait_for("0001_phone", Status::Settled).await;
     let audit = client.list_audit(&Default::default()).await.expect("the audit trail").items;
     assert!(audit.iter().any(|record| record.reason == "it hangs since noon"), "{audit:#?}");
+    traffic.finish();
+    cluster.finish().await;
+}
+
+/// The step has settled nowhere: one client does not acknowledge it, another one fails on it.
+pub(crate) async fn failures_of_clients_revert_the_step(engine: Engine) {
+    let mut cluster = Cluster::start(engine, 3).await;
+    let before = cluster.wait_status("a schema", |_| true).await.members[0].node.fingerprint.clone();
+    let traffic = cluster.traffic("new", Release::New);
+    let client = cluster.client().await;
+    let held_by = Session::open(&client, stubborn()).await.expect("a session");
+    let billing = SessionOptions::new("billing", "one", Compatibility::default());
+    let billing = Session::open(&client, billing).await.expect("a session");
+    let limits = Limits { thresholds: [(Reading::ClientFailures, Some(5))].into(), ..Limits::default() };
+    cluster.submit(Spec { limits, ..add_column("0001_phone", engine, "phone") }).await;
+    cluster.wait_stage("0001_phone", "add phone", "settling").await;
+
+    let failing = async {
+        loop {
+            billing.guard().expect("its lease lasts").failed();
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::select! {
+        _ = cluster.wait_stage("0001_phone", "add phone", "reverting") => {}
+        () = failing => unreachable!("it fails until the step is reverted"),
+    }
+    // Nobody knows which version it uses.
+    client.evict_session(held_by.id(), "it does not step back", false).await.expect("an operator may evict");
+    let view = cluster.wait_for("0001_phone", Status::Reverted).await;
+    let reasons = view.change.steps.iter().filter_map(|record| match &record.status {
+        StepStatus::Reverted { reason, .. } => Some(reason.to_string()),
+        _ => None,
+    });
+    let reasons = reasons.collect::<Vec<_>>().join("; ");
+    assert!(reasons.contains("client_failures of application billing was "), "{reasons}");
+    assert!(reasons.ends_with(", over its threshold of 5"), "{reasons}");
+    cluster
+        .wait_status("the schemas are what they were", |status| {
+            status.members.iter().all(|member| member.node.fingerprint == before)
+        })
+        .await;
     traffic.finish();
     cluster.finish().await;
 }

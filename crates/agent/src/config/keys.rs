@@ -76,6 +76,7 @@ pub(super) const KEYS: &[Key] = &[
     key("thresholds.probe_p99", Kind::Text),
     key("thresholds.execute_duration", Kind::Text),
     key("thresholds.cost", Kind::Text),
+    key("thresholds.client_failures", Kind::Text),
     key("thresholds.sustained", Kind::Duration),
     key("probe.sql", Kind::Text),
     key("probe.interval", Kind::Duration),

@@ -3,7 +3,7 @@
 use lockstep_core::SessionId;
 use lockstep_proto::limits;
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BinaryHeap, HashMap, VecDeque};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -19,14 +19,23 @@ pub(super) struct Book {
     leases: HashMap<SessionId, Lease>,
     /// One entry for each running lease: never later than its deadline.
     queue: BinaryHeap<Reverse<(u64, SessionId)>>,
+    /// When, whose and how many units of work failed lately.
+    failed: VecDeque<(u64, String, u32)>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Lease {
     deadline_ms: u64,
     ttl_ms: u32,
+    /// Units of work that have failed since the session was opened; `UNTOLD` until it tells this leader.
+    failures: u32,
     is_expiring: bool,
 }
+
+const UNTOLD: u32 = u32::MAX;
+
+/// For how long a failure counts.
+const FAILURES_LENGTH_MS: u64 = 10_000;
 
 /// What became of a renewal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +55,7 @@ pub(super) enum Renewal {
 
 impl Book {
     pub(super) fn new(now: Instant) -> Self {
-        Self { epoch: now, leases: HashMap::new(), queue: BinaryHeap::new() }
+        Self { epoch: now, leases: HashMap::new(), queue: BinaryHeap::new(), failed: VecDeque::new() }
     }
 
     /// Grants one full TTL, counted from `now`, to a session that has no lease here.
@@ -55,7 +64,7 @@ impl Book {
         let deadline_ms = self.at_ms(now) + until_gone_ms(ttl_ms);
         self.leases.entry(session).or_insert_with(|| {
             self.queue.push(Reverse((deadline_ms, session)));
-            Lease { deadline_ms, ttl_ms, is_expiring: false }
+            Lease { deadline_ms, ttl_ms, failures: UNTOLD, is_expiring: false }
         });
     }
 
@@ -115,6 +124,30 @@ impl Book {
     /// When [`Book::take_due`] may next have something. May be too early, never too late.
     pub(super) fn next_look(&self) -> Option<Instant> {
         self.queue.peek().map(|Reverse((queued_ms, _))| self.epoch + Duration::from_millis(*queued_ms))
+    }
+
+    /// What a session tells first, an earlier leader may have heard already: it is where counting begins.
+    pub(super) fn note_failures(&mut self, now: Instant, session: SessionId, app: &str, failures: u32) {
+        let now_ms = self.at_ms(now);
+        let Some(lease) = self.leases.get_mut(&session) else { return };
+        let before = std::mem::replace(&mut lease.failures, failures);
+        let more = failures.saturating_sub(if before == UNTOLD { failures } else { before });
+        if more > 0 {
+            self.failed.push_back((now_ms, app.to_owned(), more));
+        }
+    }
+
+    /// How many units of work have failed lately, by application.
+    pub(super) fn failures(&mut self, now: Instant) -> BTreeMap<String, u64> {
+        let since_ms = self.at_ms(now).saturating_sub(FAILURES_LENGTH_MS);
+        while self.failed.front().is_some_and(|(at_ms, ..)| *at_ms < since_ms) {
+            self.failed.pop_front();
+        }
+        let mut lately = BTreeMap::new();
+        for (_, app, failed) in &self.failed {
+            *lately.entry(app.clone()).or_default() += u64::from(*failed);
+        }
+        lately
     }
 
     /// What is left of a lease.
@@ -207,6 +240,20 @@ mod tests {
             book.take_due(after(start, ms));
         }
         assert_eq!((book.leases.len(), book.queue.len()), (1, 1));
+    }
+
+    #[test]
+    fn failures_count_from_what_was_told_first_and_for_a_while() {
+        let (start, mut book) = book();
+        let lately = |book: &mut Book, ms| book.failures(after(start, ms)).get("shop").copied();
+        book.note_failures(start, A, "shop", 5);
+        assert_eq!(lately(&mut book, 0), None);
+        book.note_failures(after(start, 1_000), A, "shop", 7);
+        book.note_failures(after(start, 2_000), A, "shop", 7);
+        book.note_failures(after(start, 3_000), A, "shop", 8);
+        assert_eq!(lately(&mut book, 3_000), Some(3));
+        assert_eq!(lately(&mut book, 11_001), Some(1));
+        assert_eq!(lately(&mut book, 13_001), None);
     }
 
     #[test]

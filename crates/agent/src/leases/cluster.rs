@@ -10,6 +10,7 @@ use tokio::sync::{broadcast, watch};
 /// A session as the lease keeper sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Facts {
+    pub(crate) app: String,
     pub(crate) ttl_ms: u64,
     pub(crate) renew_counter: u64,
     pub(crate) eviction: Option<Eviction>,
@@ -37,6 +38,7 @@ pub(crate) fn sessions_of(state: &State) -> Vec<(SessionId, u64)> {
 pub(crate) fn facts_of(state: &State, session: SessionId) -> Option<Facts> {
     let session = state.sessions().get(&session)?;
     Some(Facts {
+        app: session.app.clone(),
         ttl_ms: session.ttl_ms,
         renew_counter: session.renew_counter,
         eviction: session.eviction.clone(),

@@ -22,6 +22,7 @@ pub(crate) use cluster::{Agreed, Cluster};
 use book::{Book, Renewal};
 use lockstep_consensus::Error;
 use lockstep_core::{Refusal, SessionId};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -65,13 +66,14 @@ impl Leases {
         Self { shared: Arc::new(shared) }
     }
 
-    /// Makes a session's lease last for another TTL from now on.
+    /// Makes a session's lease last for another TTL from now on, and takes note of how many of its units of work have failed since it
+    /// was opened.
     ///
     /// # Errors
     ///
     /// [`NotRenewed::Refused`] when the session is gone or is being evicted; [`NotRenewed::Consensus`] when this agent does not
     /// lead, or cannot prove that it does.
-    pub(crate) async fn renew(&self, session: SessionId) -> Result<Granted, NotRenewed> {
+    pub(crate) async fn renew(&self, session: SessionId, failures: u32) -> Result<Granted, NotRenewed> {
         let received = Instant::now();
         self.shared.cluster.confirm_leadership().await?;
         let mut decisions = self.shared.decisions.subscribe();
@@ -82,7 +84,10 @@ impl Leases {
                 return Err(Refusal::SessionEvicting { session, by: eviction.by, reason: eviction.reason }.into());
             }
             match self.shared.renew_once(received, session, facts.ttl_ms)? {
-                Renewal::Renewed { remaining, ttl } => return Ok(Granted { ttl, remaining }),
+                Renewal::Renewed { remaining, ttl } => {
+                    self.shared.note_failures(session, &facts.app, failures);
+                    return Ok(Granted { ttl, remaining });
+                }
                 Renewal::Unknown => return Err(Refusal::UnknownSession { session }.into()),
                 Renewal::Expiring => {}
             }
@@ -94,6 +99,11 @@ impl Leases {
     /// What is left of a lease, if this agent leads.
     pub(crate) fn remaining(&self, session: SessionId) -> Option<Duration> {
         self.shared.book().as_ref()?.remaining(Instant::now(), session)
+    }
+
+    /// How many units of work have failed lately, by application; none if this agent does not lead.
+    pub(crate) fn failures(&self) -> BTreeMap<String, u64> {
+        self.shared.book().as_mut().map(|book| book.failures(Instant::now())).unwrap_or_default()
     }
 
     /// Keeps the leases for as long as this agent runs.
@@ -115,6 +125,12 @@ impl Shared {
         // The state may know a session before its event has been seen here.
         book.add(now, session, ttl_ms);
         Ok(book.renew(now, received, session))
+    }
+
+    fn note_failures(&self, session: SessionId, app: &str, failures: u32) {
+        if let Some(book) = self.book().as_mut() {
+            book.note_failures(Instant::now(), session, app, failures);
+        }
     }
 
     fn decided(&self) {

@@ -144,7 +144,7 @@ async fn renewal_under_way(
 ) -> tokio::task::JoinHandle<Result<Granted, NotRenewed>> {
     let renewal = tokio::spawn({
         let leases = leases.clone();
-        async move { leases.renew(session).await }
+        async move { leases.renew(session, 0).await }
     });
     settle().await;
     renewal
@@ -192,7 +192,7 @@ async fn a_renewed_session_lives_on() {
     let (world, leases, session) = leader().await;
     for _ in 0..10 {
         advance(Duration::from_secs(9)).await;
-        leases.renew(session).await.unwrap();
+        leases.renew(session, 0).await.unwrap();
     }
     settle().await;
     assert!(world.is_live(session));
@@ -230,7 +230,7 @@ async fn a_deposed_leader_does_not_renew() {
     // Its own leadership watch has not noticed yet; the round of heartbeats does.
     world.is_confirmed.send_replace(false);
     let before = leases.remaining(session).unwrap();
-    let answer = leases.renew(session).await;
+    let answer = leases.renew(session, 0).await;
     assert!(matches!(answer, Err(NotRenewed::Consensus(Error::NotLeader { .. }))), "{answer:?}");
     assert!(leases.remaining(session).unwrap() <= before);
 }
@@ -240,7 +240,7 @@ async fn an_evicted_session_is_not_renewed_and_expires() {
     let (world, leases, session) = leader().await;
     let evict = Command::EvictSession { session, reason: "old release".to_owned(), force: false };
     world.apply(Role::Operator, evict).result.unwrap();
-    let answer = leases.renew(session).await;
+    let answer = leases.renew(session, 0).await;
     let Err(NotRenewed::Refused(Refusal::SessionEvicting { reason, .. })) = answer else { panic!("{answer:?}") };
     assert_eq!(reason, "old release");
     advance(RUN_OUT).await;
@@ -264,7 +264,7 @@ async fn a_void_expiry_grants_another_ttl() {
     // The client acknowledges while the expiry is on its way: the counter moves.
     world.apply(Role::Client, Command::Acknowledge { session, version: Version::BASELINE }).result.unwrap();
     world.may_expire.send_replace(true);
-    let granted = leases.renew(session).await.unwrap();
+    let granted = leases.renew(session, 0).await.unwrap();
     assert!(granted.remaining > TTL && world.is_live(session));
 }
 

@@ -1,6 +1,7 @@
 //! What goes on beside the services for as long as the agent runs: the reconciler, and telling the cluster where this agent is.
 
 use crate::Error;
+use crate::leases::Leases;
 use crate::soft;
 use async_trait::async_trait;
 use lockstep_consensus::{Consensus, Proposal};
@@ -8,6 +9,7 @@ use lockstep_core::command::{Actor, Role};
 use lockstep_core::node::{self, Addresses, Node};
 use lockstep_core::{Command, Engine, LogIndex, NodeId, State};
 use lockstep_executor::{Neighbours, Replica, ReportError, Reporter, StateSource};
+use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -15,6 +17,7 @@ use tokio::sync::watch;
 pub(super) struct Surroundings {
     pub(super) consensus: Consensus,
     pub(super) node_name: String,
+    pub(super) leases: Leases,
 }
 
 impl Surroundings {
@@ -67,6 +70,10 @@ impl Neighbours for Surroundings {
             Some(Replica { name, lag_ms: heard.told.replication_lag_ms, age: heard.age })
         };
         names.into_iter().filter_map(replica).collect()
+    }
+
+    fn client_failures(&self) -> BTreeMap<String, u64> {
+        self.leases.failures()
     }
 }
 

@@ -210,8 +210,9 @@ impl Parts {
         let Self { config, identity, addresses, consensus, database } = self;
         let (stop, stop_work) = (CancellationToken::new(), CancellationToken::new());
         let node_name = identity.name.clone();
-        let around = Arc::new(Surroundings { consensus: consensus.clone(), node_name: node_name.clone() });
-        let leases = Leases::new(Arc::new(Agreed { consensus: consensus.clone(), node_name }));
+        let agreed = Agreed { consensus: consensus.clone(), node_name: node_name.clone() };
+        let leases = Leases::new(Arc::new(agreed));
+        let around = Arc::new(Surroundings { consensus: consensus.clone(), node_name, leases: leases.clone() });
         let hub = Arc::new(Hub::default());
         let own = Own {
             node_name: identity.name.clone(),

@@ -84,8 +84,10 @@ impl SessionService for Sessions {
 
     async fn renew(&self, request: Request<v1::RenewRequest>) -> Result<Response<v1::RenewResponse>, Status> {
         let _permit = self.context.admit_call()?;
-        let session = SessionId(request.into_inner().session_id);
-        let granted = self.context.leases.renew(session).await.map_err(|error| self.not_renewed(error))?;
+        let v1::RenewRequest { session_id, failures } = request.into_inner();
+        let session = SessionId(session_id);
+        let granted =
+            self.context.leases.renew(session, failures).await.map_err(|error| self.not_renewed(error))?;
         let announced = |state: &State| (state.announced().0, view::announcement::revision(state, session).0);
         let (announced_version, announced_revision) = self.context.consensus.with_state(announced);
         Ok(Response::new(v1::RenewResponse {

@@ -139,6 +139,12 @@ const SETTINGS: &[Setting] = &[
         false,
         "A step is undone when it costs so many times what was expected",
     ),
+    (
+        "thresholds.client_failures",
+        "thresholds-client-failures",
+        false,
+        "A step is undone when more units of work of an application fail in 10 s",
+    ),
     ("thresholds.sustained", "thresholds-sustained", false, "How long a reading must be over its threshold"),
     ("probe.sql", "probe-sql", false, "A query of the operator's own, run all the time and timed"),
     ("probe.interval", "probe-interval", false, "How often the probe runs"),

@@ -66,9 +66,10 @@ impl Client {
     pub(crate) async fn renew_session(
         &self,
         session: SessionId,
+        failures: u32,
         call: Call,
     ) -> Result<Answer<v1::RenewResponse>, Error> {
-        self.call(call, v1::RenewRequest { session_id: session.0 }, send!(sessions, renew)).await
+        self.call(call, v1::RenewRequest { session_id: session.0, failures }, send!(sessions, renew)).await
     }
 
     pub(crate) async fn acknowledge(&self, session: SessionId, version: Version) -> Result<(), Error> {

@@ -42,6 +42,12 @@ impl Guard {
     pub fn check(&self) -> Result<(), LeaseOver> {
         self.shared.read(|state| state.interruption(Instant::now())).map_or(Ok(()), Err)
     }
+
+    /// Tells the cluster that this unit of work failed, e.g. because the database refused a statement. A change with a threshold
+    /// for `client_failures` is undone once too many did. Returns at once; it is told within a second or so.
+    pub fn failed(&self) {
+        self.shared.count_failure();
+    }
 }
 
 impl Drop for Guard {

@@ -12,6 +12,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
+/// How often failures are told at most.
+const FAILURES_RHYTHM: Duration = Duration::from_secs(1);
+
 /// Renews one session.
 pub(super) struct Keeper {
     pub(super) client: Client,
@@ -36,15 +39,18 @@ impl Keeper {
     }
 
     async fn renew_while_live(&mut self, mut sent: Instant) {
+        let mut told = 0;
         while self.shared.read(super::shared::State::is_renewed) {
             let leaving = self.shared.until(|state| !state.is_renewed());
             tokio::select! {
                 () = leaving => return,
                 () = sleep_until(lease::renewal_due(sent, self.ttl)) => {}
+                () = self.has_failures_to_tell(told, sent) => {}
             }
-            match self.renew().await {
+            let failures = self.shared.read(|state| state.failures);
+            match self.renew(failures).await {
                 Ok(answer) => {
-                    sent = answer.sent;
+                    (sent, told) = (answer.sent, failures);
                     self.renewed(&answer);
                 }
                 // Until the deadline there is nothing better to do than to try again.
@@ -57,7 +63,13 @@ impl Keeper {
         }
     }
 
-    async fn renew(&self) -> Result<Answer<v1::RenewResponse>, Error> {
+    /// They need not wait for the lease, and are told together.
+    async fn has_failures_to_tell(&self, told: u32, sent: Instant) {
+        self.shared.until(|state| state.failures > told).await;
+        sleep_until(sent + FAILURES_RHYTHM).await;
+    }
+
+    async fn renew(&self, failures: u32) -> Result<Answer<v1::RenewResponse>, Error> {
         let call = Call {
             operation: "renew session",
             request_id: None,
@@ -65,7 +77,7 @@ impl Keeper {
             timeout: (self.ttl / 5).min(self.client.options().call_timeout),
             give_up_at: self.shared.read(|state| state.deadline),
         };
-        self.client.renew_session(self.shared.id, call).await
+        self.client.renew_session(self.shared.id, failures, call).await
     }
 
     fn renewed(&mut self, answer: &Answer<v1::RenewResponse>) {

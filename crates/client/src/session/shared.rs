@@ -39,6 +39,8 @@ pub(super) struct State {
     pub(super) acknowledged: Version,
     /// Why the announced version is not adopted yet; for operators of the application.
     pub(super) problem: Option<String>,
+    /// Units of work that failed.
+    pub(super) failures: u32,
 }
 
 #[derive(Debug)]
@@ -94,6 +96,7 @@ impl Shared {
             guards: BTreeMap::new(),
             acknowledged: announcement.version,
             problem: None,
+            failures: 0,
         };
         Self { id, state: watch::Sender::new(state) }
     }
@@ -151,6 +154,11 @@ impl Shared {
             }
             was_last
         });
+    }
+
+    /// A unit of work failed.
+    pub(super) fn count_failure(&self) {
+        self.state.send_modify(|state| state.failures = state.failures.saturating_add(1));
     }
 
     /// The lease was renewed.

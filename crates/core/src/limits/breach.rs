@@ -71,6 +71,7 @@ impl Stop {
             Kind::FreeDisk => format!("make room on the volume of {of}"),
             Kind::ProbeP99 => format!("see what makes the probe slow in {of}"),
             Kind::ExecuteDuration | Kind::Cost => format!("see what the step does in {of}"),
+            Kind::ClientFailures => format!("see what fails in {of}"),
         }
     }
 }

@@ -23,6 +23,8 @@ pub enum Kind {
     ExecuteDuration,
     /// Rows that a backfill went through, against what was predicted.
     Cost,
+    /// Units of work that an application's sessions said to have failed within the last 10 s.
+    ClientFailures,
 }
 
 /// How a value is counted.
@@ -49,7 +51,7 @@ pub enum Side {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::ReplicationLag,
         Self::SessionsRunning,
         Self::LockWaiters,
@@ -58,6 +60,7 @@ impl Kind {
         Self::ProbeP99,
         Self::ExecuteDuration,
         Self::Cost,
+        Self::ClientFailures,
     ];
 
     /// The name as people read and write it, e.g. `replication_lag`.
@@ -72,6 +75,7 @@ impl Kind {
             Self::ProbeP99 => "probe_p99",
             Self::ExecuteDuration => "execute_duration",
             Self::Cost => "cost",
+            Self::ClientFailures => "client_failures",
         }
     }
 
@@ -86,7 +90,7 @@ impl Kind {
     pub fn unit(self) -> Unit {
         match self {
             Self::ReplicationLag | Self::ProbeP99 | Self::ExecuteDuration => Unit::Duration,
-            Self::SessionsRunning | Self::LockWaiters => Unit::Count,
+            Self::SessionsRunning | Self::LockWaiters | Self::ClientFailures => Unit::Count,
             Self::Load | Self::Cost => Unit::Percent,
             Self::FreeDisk => Unit::Bytes,
         }
@@ -116,10 +120,11 @@ impl Kind {
         }
     }
 
-    /// True when work can wait for it to come back. What the step itself takes and costs never does.
+    /// True when work can wait for it to come back. What the step itself takes and costs never does; and what clients fail at is
+    /// known to the leader's node alone.
     #[must_use]
     pub fn throttles(self) -> bool {
-        !matches!(self, Self::ExecuteDuration | Self::Cost)
+        !matches!(self, Self::ExecuteDuration | Self::Cost | Self::ClientFailures)
     }
 
     /// The usual limit of the throttle. The load has none: on Linux it counts whoever waits for a disk, is a minute old, and is that
@@ -132,7 +137,7 @@ impl Kind {
             Self::LockWaiters => Some(20),
             Self::FreeDisk => Some(1 << 30),
             Self::ProbeP99 => Some(100_000),
-            Self::Load | Self::ExecuteDuration | Self::Cost => None,
+            Self::Load | Self::ExecuteDuration | Self::Cost | Self::ClientFailures => None,
         }
     }
 

@@ -61,10 +61,7 @@ impl Limits {
     #[must_use]
     pub fn problem(&self) -> Option<String> {
         let misplaced = self.throttle.keys().find(|kind| !kind.throttles())?;
-        Some(format!(
-            "`{}` cannot throttle: waiting would not bring it down; make it a threshold",
-            misplaced.name()
-        ))
+        Some(format!("`{}` cannot throttle: work does not wait for it; make it a threshold", misplaced.name()))
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::surroundings::Replica;
 use lockstep_core::limits::{self, Kind, Stop, Table};
 use lockstep_database::Health;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// One reading.
@@ -113,6 +114,15 @@ pub(super) fn of_replicas(replicas: &[Replica], age_max: Duration) -> Vec<Readin
         Reading { kind: Kind::ReplicationLag, of: format!("node {}", replica.name), value: lag_us, note }
     };
     replicas.iter().map(reading).collect()
+}
+
+/// What clients tell.
+pub(super) fn of_clients(failures: BTreeMap<String, u64>) -> Vec<Reading> {
+    let reading = |(app, count)| Reading {
+        of: format!("application {app}"),
+        ..Reading::new(Kind::ClientFailures, Some(count))
+    };
+    failures.into_iter().map(reading).collect()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The two loops that read: the probe has a rhythm of its own, which a slow look at the database's health must not break.
 
-use super::readings::{of_health, of_replicas};
+use super::readings::{of_clients, of_health, of_replicas};
 use super::watching::Kept;
 use super::{Monitor, machine};
 use crate::settings::Probing;
@@ -52,12 +52,13 @@ impl Monitor {
         self.sink.health(&health);
         let machine = machine::readings(self.settings.data_dir.as_deref());
         let replicas = of_replicas(&self.neighbours.replicas(), self.settings.reading_age_max);
+        let clients = of_clients(self.neighbours.client_failures());
         let doing = self.doing.borrow().clone();
         self.take(kept, |kept, now| {
             kept.machine.told(machine.clone(), now);
             kept.replicas.told(replicas.clone(), now);
             let mut readings =
-                [machine, replicas, doing.map(|doing| doing.readings(now)).unwrap_or_default()].concat();
+                [machine, replicas, clients, doing.map(|doing| doing.readings(now)).unwrap_or_default()].concat();
             let others = health.sessions_lately.filter(|_| health.reachable);
             let room = kept.room.observe(others, machine::cores(), now);
             self.room.send_if_modified(|told| std::mem::replace(told, room) != room);

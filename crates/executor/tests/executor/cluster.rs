@@ -11,6 +11,7 @@ use lockstep_executor::{
     Activity, Ended, Neighbours, Progress, ProgressSink, Reconciler, Replica, ReportError, Reporter, Settings,
     StateSource,
 };
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -101,6 +102,8 @@ pub(crate) struct Shown {
     /// Batches of the step in flight, at most.
     pub(crate) batches_executed: AtomicU64,
     pub(crate) newest: watch::Sender<Option<Progress>>,
+    /// What went wrong, in order.
+    pub(crate) errors: Mutex<Vec<String>>,
     pub(crate) health: watch::Sender<Option<Health>>,
     /// What replica nodes are said to tell.
     pub(crate) replicas: Mutex<Vec<Replica>>,
@@ -111,6 +114,7 @@ impl ProgressSink for Shown {
         if progress.activity == Activity::Executing {
             self.batches_executed.fetch_max(progress.batches, Ordering::SeqCst);
         }
+        self.errors.lock().unwrap().extend(progress.last_error.clone());
         self.newest.send_replace(Some(progress.clone()));
     }
 
@@ -122,6 +126,10 @@ impl ProgressSink for Shown {
 impl Neighbours for Shown {
     fn replicas(&self) -> Vec<Replica> {
         self.replicas.lock().unwrap().clone()
+    }
+
+    fn client_failures(&self) -> BTreeMap<String, u64> {
+        BTreeMap::new()
     }
 }
 
@@ -206,6 +214,7 @@ impl Cluster {
         let shown = Arc::new(Shown {
             batches_executed: AtomicU64::new(0),
             newest: watch::channel(None).0,
+            errors: Mutex::default(),
             health: watch::channel(None).0,
             replicas: Mutex::default(),
         });

@@ -14,7 +14,8 @@ same_variants!(
     FreeDisk,
     ProbeP99,
     ExecuteDuration,
-    Cost
+    Cost,
+    ClientFailures
 );
 
 impl From<Limits> for v1::Limits {

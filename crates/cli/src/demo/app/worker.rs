@@ -62,6 +62,7 @@ impl Worker {
             // A process that was stopped in the middle of a request may meet a database that has moved on: its guard tells.
             (Err(_), Err(over)) => Outcome::LeaseOver(over.to_string()),
             (Err(failure), Ok(())) => {
+                guard.failed();
                 let (version, phase) = (guard.version(), guard.phase(CHANGE));
                 Outcome::Failed(format!(
                     "{} release at version {version} ({phase:?}): {failure}",
