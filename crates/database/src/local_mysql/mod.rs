@@ -1,91 +1,113 @@
-//! Real MariaDB servers on loopback, for demos and tests.
+//! Real servers of MariaDB and MySQL on loopback, for demos and tests.
 //!
 //! A server lives in a directory of its own, lets `root` in from 127.0.0.1 without a password and nobody else, and is stopped
 //! when its value is dropped or the process that started it ends, however it ends. It knows nothing of the machine's own
-//! configuration of MariaDB. Where we are root it runs as user `mysql`, who must be able to reach the directory.
-//! A server that keeps a binary log can have replicas.
+//! configuration. Where we are root it runs as user `mysql`, who must be able to reach the directory.
+//! A server that keeps a binary log can have replicas. MySQL's programs are found where `MYSQL_BINDIR` says, and nowhere else.
 
-use crate::local_server::{Account, Launch, Running, free_port, system};
+mod programs;
+
+pub use self::programs::{Programs, chosen, find_programs};
+use crate::local_server::{Account, Launch, Running, free_port};
 pub use crate::local_server::{Error, Settings};
-use std::ffi::OsString;
+use lockstep_core::Engine;
 use std::io::Read as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 /// How long a server that is up takes to greet, at most.
 const GREETING_MAX: Duration = Duration::from_secs(2);
 
-const SERVER: &str = "MariaDB";
-
 /// Whom it runs as where we are root.
 const USER: &str = "mysql";
 
-/// Further [`Settings::more`] of a server that is to have replicas.
-pub const REPLICATED: [&str; 2] = ["log-bin=binlog", "server-id=1"];
+/// Further [`Settings::more`] of a server of MariaDB or MySQL that is to have replicas.
+#[must_use]
+pub fn replicated(engine: Engine) -> Vec<String> {
+    let gtids: &[&str] = if engine == Engine::Mysql { &GTIDS } else { &[] };
+    ["log-bin=binlog", "server-id=1"].iter().chain(gtids).map(|&setting| setting.to_owned()).collect()
+}
+
+/// MariaDB has them without being told.
+const GTIDS: [&str; 2] = ["gtid-mode=ON", "enforce-gtid-consistency=ON"];
 
 /// A running server. Stopped when dropped.
 #[derive(Debug)]
-pub struct LocalMariadb {
+pub struct LocalMysql {
+    engine: Engine,
     programs: Programs,
     settings: Settings,
     port: u16,
     running: Running,
 }
 
-/// The programs of a server.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Programs {
-    /// The server.
-    pub mariadbd: PathBuf,
-    /// What makes its data directory.
-    pub install: PathBuf,
-}
-
-impl LocalMariadb {
-    /// Makes a server in `directory`, which must be empty or not exist, and starts it. Blocks until it answers.
+impl LocalMysql {
+    /// Makes a server of MariaDB or MySQL in `directory`, which must be empty or not exist, and starts it. Blocks until it answers.
     ///
     /// # Errors
     ///
     /// See [`Error`]; none is retryable without a change of the machine.
-    pub fn start(directory: &Path, settings: &Settings) -> Result<Self, Error> {
-        let programs = programs()?;
-        let account = Account::of(SERVER, USER)?;
-        account.make(directory)?;
-        initialise(&programs, &account, directory, &[])?;
-        Self::run(programs, directory, free_port()?, settings)
+    pub fn start(engine: Engine, directory: &Path, settings: &Settings) -> Result<Self, Error> {
+        let programs = programs::programs(engine)?;
+        make(&programs, directory, &[])?;
+        Self::run(engine, programs, directory, free_port()?, settings)
     }
 
     /// Makes a server in `directory`, which must be empty or not exist, that follows this one from its first entry on, and takes no
-    /// writes. This one must have been started with [`REPLICATED`]. Blocks until it answers; what it follows comes later.
+    /// writes. This one must have been started with what [`replicated`] gives. Blocks until it answers; what it follows comes later.
     ///
     /// # Errors
     ///
-    /// As [`LocalMariadb::start`].
+    /// As [`LocalMysql::start`].
     pub fn start_replica(&self, directory: &Path, settings: &Settings) -> Result<Self, Error> {
-        let account = Account::of(SERVER, USER)?;
-        account.make(directory)?;
-        let source = format!(
-            "CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT={}, MASTER_USER='root', MASTER_USE_GTID=slave_pos, \
-             MASTER_CONNECT_RETRY=1",
-            self.port
-        );
-        initialise(&self.programs, &account, directory, &[&source, "START SLAVE"])?;
+        let (source, start) = self.follow();
+        make(&self.programs, directory, &[&source, start])?;
         let port = free_port()?;
         // Any number that no other server of the same source has.
-        let more = [format!("server-id={port}"), "read-only=1".to_owned(), "skip-slave-start".to_owned()];
-        let more = settings.more.iter().cloned().chain(more).collect();
-        Self::run(self.programs.clone(), directory, port, &Settings { more, ..settings.clone() })
+        let id = format!("server-id={port}");
+        let gtids = if self.engine == Engine::Mysql { GTIDS.as_slice() } else { &[] };
+        let more = ["read-only=1", "skip-slave-start", &id].into_iter().chain(gtids.iter().copied());
+        let more = settings.more.iter().cloned().chain(more.map(str::to_owned)).collect();
+        let settings = Settings { more, ..settings.clone() };
+        Self::run(self.engine, self.programs.clone(), directory, port, &settings)
     }
 
-    fn run(programs: Programs, directory: &Path, port: u16, settings: &Settings) -> Result<Self, Error> {
-        let account = Account::of(SERVER, USER)?;
+    /// What makes a server follow this one.
+    fn follow(&self) -> (String, &'static str) {
+        let port = self.port;
+        match self.engine {
+            Engine::Mysql => (
+                format!(
+                    "CHANGE REPLICATION SOURCE TO SOURCE_HOST='127.0.0.1', SOURCE_PORT={port}, SOURCE_USER='root', \
+                     SOURCE_AUTO_POSITION=1, GET_SOURCE_PUBLIC_KEY=1, SOURCE_CONNECT_RETRY=1"
+                ),
+                "START REPLICA",
+            ),
+            _ => (
+                format!(
+                    "CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT={port}, MASTER_USER='root', \
+                     MASTER_USE_GTID=slave_pos, MASTER_CONNECT_RETRY=1"
+                ),
+                "START SLAVE",
+            ),
+        }
+    }
+
+    fn run(
+        engine: Engine,
+        programs: Programs,
+        directory: &Path,
+        port: u16,
+        settings: &Settings,
+    ) -> Result<Self, Error> {
+        let account = Account::of(programs.name(), USER)?;
         let mut running = launch(&programs, &account, directory, port, settings)?;
         running.wait_until(|| greets(port))?;
-        Ok(Self { programs, settings: settings.clone(), port, running })
+        Ok(Self { engine, programs, settings: settings.clone(), port, running })
     }
 
-    /// Ends the server at once, as a crash does. [`LocalMariadb::restart`] brings it back.
+    /// Ends the server at once, as a crash does. [`LocalMysql::restart`] brings it back.
     pub fn crash(&mut self) {
         self.running.end_by("KILL");
     }
@@ -97,12 +119,18 @@ impl LocalMariadb {
     ///
     /// See [`Error`].
     pub fn restart(&mut self) -> Result<(), Error> {
-        let account = Account::of(SERVER, USER)?;
+        let account = Account::of(self.programs.name(), USER)?;
         self.running.stop();
         let directory = self.running.directory().to_owned();
         self.running = launch(&self.programs, &account, &directory, self.port, &self.settings)?;
         let port = self.port;
         self.running.wait_until(|| greets(port))
+    }
+
+    /// Which of the two it is.
+    #[must_use]
+    pub fn engine(&self) -> Engine {
+        self.engine
     }
 
     /// The port on 127.0.0.1.
@@ -123,7 +151,7 @@ impl LocalMariadb {
     ///
     /// As [`crate::plain::Connection::execute`].
     pub async fn create_database(&self, name: &str) -> Result<(), crate::Error> {
-        let connection = crate::plain::connect(lockstep_core::Engine::Mariadb, &self.dsn("mysql")).await?;
+        let connection = crate::plain::connect(self.engine, &self.dsn("mysql")).await?;
         connection.batch(&format!("CREATE DATABASE {}", crate::mysql::quote(name))).await
     }
 
@@ -145,50 +173,12 @@ fn greets(port: u16) -> bool {
         && greeting[4] == PROTOCOL_VERSION
 }
 
-fn programs() -> Result<Programs, Error> {
-    find_programs().ok_or(Error::NotFound {
-        server: SERVER,
-        looked_at: "looked for mariadbd and mariadb-install-db in MARIADB_BINDIR, PATH, /usr/sbin and /usr/bin",
-        remedy: "install MariaDB, e.g. `apt-get install mariadb-server`, or set MARIADB_BINDIR to their directory",
-    })
-}
-
-/// The server programs on this machine.
-#[must_use]
-pub fn find_programs() -> Option<Programs> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders: Vec<PathBuf> = match std::env::var_os("MARIADB_BINDIR") {
-        Some(folder) => vec![folder.into()],
-        // Servers are in sbin, which is on the path of administrators only.
-        None => std::env::split_paths(&path).chain(["/usr/sbin".into(), "/usr/bin".into()]).collect(),
-    };
-    let find = |name: &str| folders.iter().map(|folder| folder.join(name)).find(|program| program.is_file());
-    Some(Programs { mariadbd: find("mariadbd")?, install: find("mariadb-install-db")? })
-}
-
-/// Makes the data directory, and what the server runs at each start: `more` comes last.
-fn initialise(programs: &Programs, account: &Account, directory: &Path, more: &[&str]) -> Result<(), Error> {
-    let mut install = account.command(&programs.install);
-    install.arg("--no-defaults").arg(option("datadir", directory.join("data")));
-    install.args(["--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"]);
-    install.arg("--innodb-flush-method=nosync").env("TMPDIR", directory);
-    account.run(install, "mariadb-install-db", directory)?;
-    let path = init_file(directory);
-    let user = "root@'127.0.0.1'";
-    let mut text = format!("CREATE USER IF NOT EXISTS {user};\nGRANT ALL ON *.* TO {user} WITH GRANT OPTION;\n");
-    text.extend(more.iter().map(|statement| format!("{statement};\n")));
-    std::fs::write(&path, text).map_err(|source| system("write", &path, source))
-}
-
-/// Run by the server before it answers anybody.
-fn init_file(directory: &Path) -> PathBuf {
-    directory.join("first.sql")
-}
-
-fn option(name: &str, value: impl Into<OsString>) -> OsString {
-    let mut text = OsString::from(format!("--{name}="));
-    text.push(value.into());
-    text
+/// Makes the directory of a server, with what the server runs at each start.
+fn make(programs: &Programs, directory: &Path, at_start: &[&str]) -> Result<(), Error> {
+    let account = Account::of(programs.name(), USER)?;
+    account.make(directory)?;
+    programs.install(&account, directory)?;
+    programs.write_init_file(directory, at_start)
 }
 
 fn launch(
@@ -198,35 +188,8 @@ fn launch(
     port: u16,
     settings: &Settings,
 ) -> Result<Running, Error> {
-    let pid_file = directory.join("pid");
-    let mut arguments = vec![
-        "--no-defaults".into(),
-        option("datadir", directory.join("data")),
-        option("pid-file", &pid_file),
-        option("init-file", init_file(directory)),
-        option("tmpdir", directory),
-        option("port", port.to_string()),
-        option("max-connections", settings.connections_max.to_string()),
-    ];
-    let fixed: &[&str] = &[
-        "--bind-address=127.0.0.1",
-        "--socket=",
-        "--skip-name-resolve",
-        "--character-set-server=utf8mb4",
-        "--collation-server=utf8mb4_general_ci",
-        "--innodb-buffer-pool-size=64M",
-        "--innodb-log-file-size=32M",
-        // The default ends recursive queries silently after a thousand rounds.
-        "--max-recursive-iterations=100000000",
-    ];
-    // Not 0: a killed server would lose the last second but keep its definitions, and a replica begins at the older position: it
-    // would meet each `ALTER TABLE` of that second again, and stop.
-    let unsafe_but_fast: &[&str] =
-        &["--innodb-flush-method=nosync", "--innodb-flush-log-at-trx-commit=2", "--innodb-doublewrite=0"];
-    arguments.extend(fixed.iter().map(OsString::from));
-    arguments.extend(unsafe_but_fast.iter().filter(|_| !settings.fsync).map(OsString::from));
-    arguments.extend(settings.more.iter().map(|setting| OsString::from(format!("--{setting}"))));
     // It ends its sessions and stops; the directory stays usable.
-    let (signal, program) = ("TERM", programs.mariadbd.clone());
-    Launch { server: SERVER, account, directory, settings, signal, program, arguments, pid_file }.start()
+    let (server, signal, pid_file) = (programs.name(), "TERM", directory.join("pid"));
+    let (program, arguments) = (programs.server().to_owned(), programs.arguments(directory, port, settings));
+    Launch { server, account, directory, settings, signal, program, arguments, pid_file }.start()
 }
