@@ -2,6 +2,7 @@
 //! through. No statement fails, no row is lost, doubled or altered.
 
 use anyhow::{Context as _, Result, ensure};
+use lockstep_core::Engine;
 use lockstep_core::step::Action;
 use lockstep_database::local_mysql::chosen;
 use lockstep_database::plain::{Connection, Value};
@@ -153,7 +154,8 @@ async fn among_writes(
 }
 
 async fn play(ground: &Ground, golden: &str) -> Result<()> {
-    let golden = Golden::named(chosen(), golden)?;
+    // MySQL's own of this name is about another table.
+    let golden = Golden::named(Engine::Mariadb, golden)?;
     let database = format!("{}_writes", golden.name());
     let (mut stand, mut plan) = golden.stand(ground, &database).await?;
     for step in &mut plan.change.steps {

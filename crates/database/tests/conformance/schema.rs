@@ -204,7 +204,7 @@ const MYSQL_CHANGES: &[(&str, &str)] = &[
     ("ALTER TABLE users DROP FOREIGN KEY users_of_team, DROP INDEX users_of_team", "users_of_team"),
     ("ALTER TABLE users ADD CONSTRAINT grown CHECK (age > 1)", "CHECK (`age` > 1)"),
     ("ALTER TABLE users ADD CONSTRAINT grown CHECK (age > 1) NOT ENFORCED", "NOT ENFORCED"),
-    ("ALTER TABLE users ADD CONSTRAINT named CHECK (name <> 'it''s')", "it''s"),
+    ("ALTER TABLE users ADD CONSTRAINT named CHECK (name <> 'it''s')", r"_utf8mb4'it\'s'"),
     ("ALTER TABLE users ADD points integer CHECK (points > 1)", "users_chk_1"),
     ("ALTER TABLE users DROP PRIMARY KEY", "PRIMARY"),
     ("CREATE TABLE counted (a integer AUTO_INCREMENT PRIMARY KEY)", "auto_increment"),
