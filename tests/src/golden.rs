@@ -4,7 +4,7 @@
 //! another meaning than its plain statements have, a line `-- plain` and the statements that mean the same follow. A line
 //! `-- differs: TEXT` says that a difference between the two schemas that contains TEXT is known; the comment lines after it say
 //! why. Lines `-- rows: TABLE NUMBER` say how many rows a table is believed to have. A line `-- since: VERSION` says that older servers
-//! cannot do what it is about: there it is not run.
+//! cannot do what it is about: there it is not run. So does `-- only: mariadb` of MySQL, which runs MariaDB's goldens beside its own.
 
 use crate::golden_locks;
 pub use crate::ground::Ground;
@@ -24,6 +24,8 @@ use tokio::sync::watch;
 /// What `-- differs:` says when a rollback cannot bring back values: a directive says how they are made up.
 pub(crate) const FORGETS: &str = "rows after going back";
 
+const ONLY_MARIADB: &str = "-- only: mariadb";
+
 /// Goldens that run at the same time.
 const AT_ONCE_MAX: usize = 4;
 
@@ -38,17 +40,31 @@ pub struct Golden {
     pub(crate) plain: Option<String>,
     pub(crate) differs: Vec<String>,
     since: u32,
+    /// MySQL cannot do what it is about.
+    is_only_of_mariadb: bool,
     /// What the plan believes of the size of tables.
     pub(crate) sizes: BTreeMap<String, Size>,
 }
 
 impl Golden {
-    /// All goldens of an engine, in order.
+    /// All goldens of an engine, in order. MySQL has those of MariaDB, too, if it has none of the same name.
     ///
     /// # Errors
     ///
     /// Files that cannot be read or have no line `-- change`.
     pub fn all(engine: Engine) -> Result<Vec<Self>> {
+        let mut goldens = Self::in_folder_of(engine)?;
+        if engine == Engine::Mysql {
+            let others = Self::in_folder_of(Engine::Mariadb)?.into_iter();
+            let is_other =
+                |other: &Self| !other.is_only_of_mariadb && goldens.iter().all(|own| own.name != other.name);
+            let others: Vec<Self> = others.filter(is_other).collect();
+            goldens.extend(others);
+        }
+        Ok(goldens)
+    }
+
+    fn in_folder_of(engine: Engine) -> Result<Vec<Self>> {
         let folder =
             Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/planner/tests/goldens").join(engine.name());
         let mut files: Vec<PathBuf> = Vec::new();
@@ -71,6 +87,7 @@ impl Golden {
             plain: None,
             differs: Vec::new(),
             since: 0,
+            is_only_of_mariadb: false,
             sizes: BTreeMap::new(),
         }
     }
@@ -91,6 +108,7 @@ impl Golden {
         Ok(Self {
             name,
             since,
+            is_only_of_mariadb: text.lines().any(|line| line == ONLY_MARIADB),
             before: before.to_owned(),
             change: change.to_owned(),
             plain,

@@ -63,7 +63,8 @@ pub fn all_phases(engine: Engine, batch_rows_max: u32) -> Spec {
         Engine::Sqlite => include_str!("../../crates/cli/src/demo/plans/0001_users_email.sqlite.toml"),
         Engine::Postgres => include_str!("../../crates/cli/src/demo/plans/0001_users_email.postgres.toml"),
         Engine::Mariadb => include_str!("../../crates/cli/src/demo/plans/0001_users_email.mariadb.toml"),
-        Engine::Mysql => panic!("there are no local servers of MySQL"),
+        Engine::Mysql => &include_str!("../../crates/cli/src/demo/plans/0001_users_email.mariadb.toml")
+            .replace("\"mariadb\"", "\"mysql\""),
     };
     let mut spec = lockstep_planner::plan_file::parse("0001_users_email", ALL_PHASES, text)
         .expect("the demo's plan is a plan");

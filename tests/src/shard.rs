@@ -2,7 +2,7 @@
 
 use crate::wait;
 use lockstep_core::Engine;
-use lockstep_database::local_mariadb::REPLICATED;
+use lockstep_database::local_mysql::replicated;
 use lockstep_database::local_postgres::LocalPostgres;
 use lockstep_database::local_server::{LocalServer, Settings};
 use lockstep_database::plain::{Connection, Value, connect};
@@ -252,7 +252,7 @@ impl Shards {
 
 fn settings(engine: Engine) -> Settings {
     let more = match engine {
-        Engine::Mariadb => REPLICATED.map(str::to_owned).to_vec(),
+        Engine::Mariadb | Engine::Mysql => replicated(engine),
         _ => Vec::new(),
     };
     Settings { fsync: false, connections_max: 200, more, ..Settings::default() }

@@ -19,10 +19,10 @@ macro_rules! stories {
             })+
         }
 
-        mod mariadb {
+        mod mariadb_or_mysql {
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $story() {
-                crate::stories::$module::$story(lockstep_core::Engine::Mariadb).await;
+                crate::stories::$module::$story(lockstep_database::local_mysql::chosen()).await;
             })+
         }
     };
@@ -38,9 +38,11 @@ async fn a_reader_in_the_way_is_named_on_postgres() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reader_in_the_way_is_named_on_mariadb() {
-    stories::locks::a_reader_in_the_way_is_named_and_nobody_queues_behind_the_step(lockstep_core::Engine::Mariadb)
-        .await;
+async fn a_reader_in_the_way_is_named_on_mariadb_or_mysql() {
+    stories::locks::a_reader_in_the_way_is_named_and_nobody_queues_behind_the_step(
+        lockstep_database::local_mysql::chosen(),
+    )
+    .await;
 }
 
 stories! {
@@ -81,8 +83,8 @@ mod replicas {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn a_mariadb_replica_is_waited_for() {
-        replica::a_replica_reports_what_has_reached_it(Engine::Mariadb).await;
+    async fn a_mariadb_or_mysql_replica_is_waited_for() {
+        replica::a_replica_reports_what_has_reached_it(lockstep_database::local_mysql::chosen()).await;
     }
 }
 

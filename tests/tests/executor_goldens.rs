@@ -2,6 +2,7 @@
 //! tables are made anew. See `lockstep_tests::golden_executor`.
 
 use lockstep_core::Engine;
+use lockstep_database::local_mysql::chosen;
 use lockstep_planner::Target;
 use lockstep_tests::golden_executor::run_all;
 
@@ -11,6 +12,6 @@ async fn sqlite() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn mariadb() {
-    run_all(Target { engine: Engine::Mariadb, version: 1011 }).await;
+async fn mariadb_or_mysql() {
+    run_all(Target { engine: chosen(), version: 0 }).await;
 }

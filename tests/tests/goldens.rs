@@ -1,9 +1,11 @@
 //! Every golden of the planner that plans is run on the real engine. See `lockstep_tests::golden`.
 //!
-//! PostgreSQL: on the release that is on this machine; `cargo xtask compatibility` puts each one that Lockstep knows in its place.
+//! PostgreSQL: on the release that is on this machine; `cargo xtask compatibility` puts each one that Lockstep knows in its place. MariaDB or
+//! MySQL: `cargo xtask compatibility-mysql`.
 
 use lockstep_core::step::Action;
 use lockstep_core::{Engine, Step};
+use lockstep_database::local_mysql::chosen;
 use lockstep_database::plain::{Connection, Value};
 use lockstep_planner::Target;
 use lockstep_tests::golden::{Golden, Ground, run_all};
@@ -19,8 +21,8 @@ async fn sqlite() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn mariadb() {
-    run_all(|| Ground::start(Target { engine: Engine::Mariadb, version: 1011 })).await;
+async fn mariadb_or_mysql() {
+    run_all(|| Ground::start(Target { engine: chosen(), version: 0 })).await;
 }
 
 /// A statement that stands in no transaction of the ledger may have been done when an agent comes back, and is said once more.

@@ -5,6 +5,7 @@
 mod hostile_changes;
 
 use hostile_changes::{Changes, MARIADB, NAMES, POSTGRES, SQLITE, names};
+use lockstep_database::local_mysql::chosen;
 use lockstep_tests::golden::{Golden, Ground};
 use std::sync::Arc;
 
@@ -45,8 +46,10 @@ async fn postgres() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn mariadb() {
-    check(MARIADB, HOSTILE_OF_MARIADB).await;
+async fn mariadb_or_mysql() {
+    let mut changes = MARIADB;
+    changes.target.engine = chosen();
+    check(changes, HOSTILE_OF_MARIADB).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,7 +5,7 @@
 //! tables in keyset batches, finds what stands in the way of a step, and reads the database's health.
 //!
 //! [`plain`] is for programs that are not agents (applications of a demo, tests), [`local_postgres`] and
-//! [`local_mariadb`] start real servers on loopback.
+//! [`local_mysql`] start real servers on loopback.
 //!
 //! Deliberately absent: any knowledge of the cluster's state (the executor compares versions and fingerprints), replication
 //! of data source names (they are read by the agent beside its database, and appear in no error, log or `Debug` text).
@@ -21,7 +21,7 @@ pub mod health;
 mod holders;
 pub mod job;
 pub mod ledger;
-pub mod local_mariadb;
+pub mod local_mysql;
 pub mod local_postgres;
 pub mod local_server;
 mod mysql;

@@ -1,7 +1,7 @@
 //! Real servers of any engine on loopback, and what they have in common: whom their programs run as, who stops them, how a
 //! start fails.
 
-use crate::local_mariadb::LocalMariadb;
+use crate::local_mysql::LocalMysql;
 use crate::local_postgres::LocalPostgres;
 use lockstep_core::Engine;
 use std::io::Read as _;
@@ -91,8 +91,8 @@ impl Default for Settings {
 pub enum LocalServer {
     /// See [`LocalPostgres`].
     Postgres(LocalPostgres),
-    /// See [`LocalMariadb`].
-    Mariadb(LocalMariadb),
+    /// See [`LocalMysql`].
+    Mysql(LocalMysql),
 }
 
 impl LocalServer {
@@ -101,21 +101,18 @@ impl LocalServer {
     ///
     /// # Errors
     ///
-    /// See [`Error`]. There are no local servers of MySQL: [`Error::NotFound`].
+    /// See [`Error`].
     pub fn start(engine: Engine, directory: &Path, settings: &Settings) -> Result<Option<Self>, Error> {
         Ok(Some(match engine {
             Engine::Sqlite => return Ok(None),
             Engine::Postgres => Self::Postgres(LocalPostgres::start(directory, settings)?),
-            Engine::Mariadb => Self::Mariadb(LocalMariadb::start(directory, settings)?),
-            Engine::Mysql => {
-                let (server, looked_at) = ("MySQL", "none are looked for");
-                return Err(Error::NotFound { server, looked_at, remedy: "use MariaDB" });
-            }
+            Engine::Mariadb | Engine::Mysql => Self::Mysql(LocalMysql::start(engine, directory, settings)?),
         }))
     }
 
     /// Makes a server in `directory` that follows this one, takes no writes, and answers reads. Blocks until it answers; what this
-    /// server holds may come later. A MariaDB server must have been started with [`local_mariadb::REPLICATED`](crate::local_mariadb::REPLICATED).
+    /// server holds may come later. A server of MariaDB or MySQL must have been started
+    /// with what [`local_mysql::replicated`](crate::local_mysql::replicated) gives.
     ///
     /// # Errors
     ///
@@ -123,7 +120,7 @@ impl LocalServer {
     pub fn start_replica(&self, directory: &Path, settings: &Settings) -> Result<Self, Error> {
         Ok(match self {
             Self::Postgres(server) => Self::Postgres(server.start_standby(directory, settings)?),
-            Self::Mariadb(server) => Self::Mariadb(server.start_replica(directory, settings)?),
+            Self::Mysql(server) => Self::Mysql(server.start_replica(directory, settings)?),
         })
     }
 
@@ -131,7 +128,7 @@ impl LocalServer {
     pub fn crash(&mut self) {
         match self {
             Self::Postgres(server) => server.crash(),
-            Self::Mariadb(server) => server.crash(),
+            Self::Mysql(server) => server.crash(),
         }
     }
 
@@ -143,7 +140,7 @@ impl LocalServer {
     pub fn restart(&mut self) -> Result<(), Error> {
         match self {
             Self::Postgres(server) => server.restart(),
-            Self::Mariadb(server) => server.restart(),
+            Self::Mysql(server) => server.restart(),
         }
     }
 
@@ -152,7 +149,7 @@ impl LocalServer {
     pub fn dsn(&self, database: &str) -> String {
         match self {
             Self::Postgres(server) => server.dsn(database),
-            Self::Mariadb(server) => server.dsn(database),
+            Self::Mysql(server) => server.dsn(database),
         }
     }
 
@@ -164,7 +161,7 @@ impl LocalServer {
     pub async fn create_database(&self, name: &str) -> Result<(), crate::Error> {
         match self {
             Self::Postgres(server) => server.create_database(name).await,
-            Self::Mariadb(server) => server.create_database(name).await,
+            Self::Mysql(server) => server.create_database(name).await,
         }
     }
 }

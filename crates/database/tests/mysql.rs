@@ -1,6 +1,7 @@
-//! The conformance suite on MariaDB, and what only MariaDB and MySQL do.
+//! The conformance suite on MariaDB or MySQL, and what only they do.
 //!
-//! The tests share one server, which they start themselves, and have a database each. Without MariaDB they fail.
+//! The tests share one server, which they start themselves, and have a database each: MySQL where `MYSQL_BINDIR` is set, otherwise
+//! MariaDB. Without it they fail.
 
 mod conformance;
 #[path = "mysql/locks.rs"]
@@ -12,17 +13,17 @@ use lockstep_core::step::{Action, Backfill};
 use lockstep_core::{Fence, Version};
 use lockstep_database::Job;
 use lockstep_database::ledger::State;
-use lockstep_database::local_mariadb::{LocalMariadb, Settings};
+use lockstep_database::local_mysql::{LocalMysql, Settings, chosen};
 use lockstep_database::{Error, local_server, plain};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
-fn server() -> &'static LocalMariadb {
-    static SERVER: OnceLock<LocalMariadb> = OnceLock::new();
+fn server() -> &'static LocalMysql {
+    static SERVER: OnceLock<LocalMysql> = OnceLock::new();
     SERVER.get_or_init(|| {
-        let directory = tempfile::Builder::new().prefix("lockstep-mariadb-").tempdir().unwrap().keep();
+        let directory = tempfile::Builder::new().prefix("lockstep-mysql-").tempdir().unwrap().keep();
         let settings = Settings { fsync: false, connections_max: 200, temporary: true, ..Settings::default() };
-        LocalMariadb::start(&directory, &settings).unwrap_or_else(|error| panic!("{error}"))
+        LocalMysql::start(chosen(), &directory, &settings).unwrap_or_else(|error| panic!("{error}"))
     })
 }
 
@@ -31,19 +32,34 @@ async fn stand() -> Stand {
     let server = tokio::task::spawn_blocking(server).await.unwrap();
     let name = format!("shard_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
     server.create_database(&name).await.unwrap();
-    let told = plain::connect(Engine::Mariadb, &server.dsn(&name)).await.unwrap();
-    told.batch("INSTALL PLUGIN IF NOT EXISTS metadata_lock_info SONAME 'metadata_lock_info'").await.unwrap();
-    stand_on(server, &name)
+    let stand = stand_on(server, &name);
+    if stand.engine == Engine::Mariadb {
+        let plugin = "INSTALL PLUGIN IF NOT EXISTS metadata_lock_info SONAME 'metadata_lock_info'";
+        stand.plain().await.batch(plugin).await.unwrap();
+    }
+    stand
 }
 
-fn stand_on(server: &LocalMariadb, name: &str) -> Stand {
+fn stand_on(server: &LocalMysql, name: &str) -> Stand {
     Stand {
-        engine: Engine::Mariadb,
+        engine: server.engine(),
         dsn: server.dsn(name),
         meta: "lockstep_meta",
-        endless: "SELECT BENCHMARK(100000000000000, MD5(1))",
+        endless: endless(server.engine()),
         hold_users: "BEGIN; SELECT count(*) FROM users",
         _kept: Box::new(()),
+    }
+}
+
+/// None of those of which the server notices by itself that nobody waits for its end any more (it does of a sleep).
+fn endless(engine: Engine) -> &'static str {
+    match engine {
+        Engine::Mariadb => "SELECT BENCHMARK(100000000000000, MD5(1))",
+        // Not every release has that function.
+        _ => {
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9999) \
+             SELECT SUM(SIN(a.i * b.i * c.i * d.i)) FROM n a, n b, n c, n d"
+        }
     }
 }
 
@@ -119,9 +135,9 @@ async fn a_list_that_was_dropped_in_part_is_dropped() {
         .unwrap();
     let job = forward(1, statements(&["DROP TABLE a, b"]));
     let database = stand.claimed().await;
-    // The server drops what it can, and fails.
     execute(&database, &job).await.unwrap_err();
-    assert!(!database.schema().await.unwrap().tables.contains_key("a"));
+    // MariaDB drops what it can, and fails; MySQL drops all or none.
+    assert_eq!(database.schema().await.unwrap().tables.contains_key("a"), stand.engine == Engine::Mysql);
     plain.batch("ALTER TABLE c DROP FOREIGN KEY c_of_b").await.unwrap();
     execute(&database, &job).await.unwrap();
     let tables = database.schema().await.unwrap().tables;
@@ -164,7 +180,7 @@ async fn what_a_killed_agent_left_running_is_ended_first() {
     let killed = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         runtime.spawn(async move {
-            let database = lockstep_database::connect(Engine::Mariadb, &dsn).unwrap();
+            let database = lockstep_database::connect(chosen(), &dsn).unwrap();
             while database.claim(&owner("alpha")).await.is_err() {}
             execute(&database, &doomed).await
         });
@@ -185,17 +201,19 @@ async fn what_a_killed_agent_left_running_is_ended_first() {
     assert_eq!(one_integer(&plain, "SELECT slept FROM slow").await, 1);
 }
 
-/// The statement is none of which the server notices by itself that nobody waits for its end any more (it does of a sleep).
 #[tokio::test]
 async fn a_dropped_execution_is_stopped_at_the_server() {
     let stand = stand().await;
     let plain = stand.users(1).await;
     let database = stand.claimed().await;
     let running = Running::start(&database, &forward(1, statements(&[stand.endless])));
-    let sleeping = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE 'SELECT BENCHMARK%' AND DB = DATABASE()";
-    while one_integer(&plain, sleeping).await == 0 {}
+    let in_it = format!(
+        "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO = '{}' AND DB = DATABASE()",
+        stand.endless
+    );
+    while one_integer(&plain, &in_it).await == 0 {}
     running.result.abort();
-    while one_integer(&plain, sleeping).await > 0 {}
+    while one_integer(&plain, &in_it).await > 0 {}
     execute(&database, &forward(1, Action::Nothing)).await.unwrap();
 }
 
@@ -270,9 +288,14 @@ async fn a_ledger_that_was_made_in_part_is_made() {
 #[tokio::test]
 async fn the_other_kind_of_server_is_refused() {
     let stand = stand().await;
-    let database = lockstep_database::connect(Engine::Mysql, &stand.dsn).unwrap();
+    let other = if stand.engine == Engine::Mysql { Engine::Mariadb } else { Engine::Mysql };
+    let database = lockstep_database::connect(other, &stand.dsn).unwrap();
     let text = database.claim(&owner("alpha")).await.unwrap_err().to_string();
-    assert!(text.contains("is mariadb") && text.contains("set the engine to `mariadb`"), "{text}");
+    let engine = stand.engine;
+    assert!(
+        text.contains(&format!("is {engine}")) && text.contains(&format!("set the engine to `{engine}`")),
+        "{text}"
+    );
 }
 
 #[tokio::test]
@@ -294,7 +317,7 @@ async fn missing_rights_are_named_with_what_to_grant() {
         .await
         .unwrap();
     let dsn = stand.dsn.replace("root@", &format!("{user}@"));
-    let limited = lockstep_database::connect(Engine::Mariadb, &dsn).unwrap();
+    let limited = lockstep_database::connect(chosen(), &dsn).unwrap();
     let error = limited.claim(&owner("alpha")).await.unwrap_err();
     assert!(matches!(error, Error::NoPermission { .. }), "{error}");
     assert!(error.to_string().contains(&format!("GRANT ALL ON `{name}`.* TO")), "{error}");
@@ -309,28 +332,33 @@ async fn missing_rights_are_named_with_what_to_grant() {
         format!("let an administrator run GRANT ALL ON `{name}`.* TO `{user}`@`127.0.0.1`"),
         format!("let an administrator run GRANT PROCESS ON *.* TO `{user}`@`127.0.0.1`"),
     );
-    assert_eq!(remedies(&limited).await, [all.clone(), process.clone()]);
+    let locks = format!("let an administrator run GRANT SELECT ON performance_schema.* TO `{user}`@`127.0.0.1`");
+    let is_mysql = stand.engine == Engine::Mysql;
+    let of_server: Vec<String> = [process].into_iter().chain(is_mysql.then_some(locks)).collect();
+    assert_eq!(remedies(&limited).await, [std::slice::from_ref(&all), &of_server].concat());
     // Rights come through roles, too; and the statements that are named help.
+    let to = if is_mysql { "TO" } else { "FOR" };
     plain
         .batch(&format!(
             "CREATE ROLE owner_{name}; GRANT ALL ON {name}.* TO owner_{name}; GRANT owner_{name} TO {user}@'127.0.0.1';
-             SET DEFAULT ROLE owner_{name} FOR {user}@'127.0.0.1'"
+             SET DEFAULT ROLE owner_{name} {to} {user}@'127.0.0.1'"
         ))
         .await
         .unwrap();
-    let limited = lockstep_database::connect(Engine::Mariadb, &dsn).unwrap();
-    assert_eq!(remedies(&limited).await.join("; "), process);
+    let limited = lockstep_database::connect(chosen(), &dsn).unwrap();
+    assert_eq!(remedies(&limited).await, of_server);
     plain.batch(&format!("DROP ROLE owner_{name}")).await.unwrap();
-    let limited = lockstep_database::connect(Engine::Mariadb, &dsn).unwrap();
-    for remedy in [&process, &all] {
+    let limited = lockstep_database::connect(chosen(), &dsn).unwrap();
+    for remedy in of_server.iter().chain([&all]) {
         plain.batch(remedy.trim_start_matches("let an administrator run ")).await.unwrap();
     }
     assert_eq!(remedies(&limited).await, [""; 0]);
     // The rights that the handbook lists, and no more.
+    let of_routines = if is_mysql { "SHOW_ROUTINE ON *.*" } else { "SELECT ON mysql.proc" };
     plain
         .batch(&format!(
             "GRANT ALL ON {name}.* TO {user}@'127.0.0.1'; GRANT PROCESS ON *.* TO {user}@'127.0.0.1';
-             GRANT SELECT ON mysql.proc TO {user}@'127.0.0.1'"
+             GRANT {of_routines} TO {user}@'127.0.0.1'"
         ))
         .await
         .unwrap();
@@ -338,7 +366,7 @@ async fn missing_rights_are_named_with_what_to_grant() {
         .batch("CREATE VIEW names AS SELECT name FROM users; CREATE FUNCTION one() RETURNS integer RETURN 1")
         .await
         .unwrap();
-    let limited = lockstep_database::connect(Engine::Mariadb, &dsn).unwrap();
+    let limited = lockstep_database::connect(chosen(), &dsn).unwrap();
     limited.claim(&owner("alpha")).await.unwrap();
     execute(&limited, &forward(1, statements(&["ALTER TABLE users ADD email text"]))).await.unwrap();
     let seen = limited.schema().await.unwrap();
@@ -350,13 +378,16 @@ async fn missing_rights_are_named_with_what_to_grant() {
 async fn keys_of_many_types_go_through_text_without_loss() {
     let stand = stand().await;
     let plain = stand.plain().await;
+    // MySQL has no type for it.
+    let uuid = if stand.engine == Engine::Mysql { "char(36)" } else { "uuid" };
     plain
         .batch(
-            "CREATE TABLE things (u uuid, at datetime(6), n decimal(20,9), big bigint unsigned, c char(4), b varbinary(9), d date,
+            &"CREATE TABLE things (u uuid, at datetime(6), n decimal(20,9), big bigint unsigned, c char(4), b varbinary(9), d date,
                 y year, o bit(7), touched integer NOT NULL DEFAULT 0, PRIMARY KEY (c, y, d, n, at, u, b, big, o));
              INSERT INTO things WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < 300)
              SELECT UUID(), NOW(6) + INTERVAL i MICROSECOND, i / 7, 18446744073709551615 - i DIV 3, 'a b',
-                UNHEX(LPAD(HEX(i MOD 5), 4, '0')), DATE '2024-02-29' + INTERVAL (i MOD 3) DAY, 2000 + i MOD 2, b'1000001', 0 FROM s",
+                UNHEX(LPAD(HEX(i MOD 5), 4, '0')), DATE '2024-02-29' + INTERVAL (i MOD 3) DAY, 2000 + i MOD 2, b'1000001', 0 FROM s"
+                .replace("u uuid", &format!("u {uuid}")),
         )
         .await
         .unwrap();
@@ -377,6 +408,51 @@ async fn keys_of_many_types_go_through_text_without_loss() {
     assert!(matches!(error, Error::InvalidAction { .. }), "{error}");
 }
 
+/// What is read is what a revert runs.
+#[tokio::test]
+async fn defaults_checks_and_expressions_are_read_as_they_can_be_written() {
+    let stand = stand().await;
+    let plain = stand.plain().await;
+    let text = r#"'it''s \ \n "x" \\n ä'"#;
+    let expressions = [
+        format!("a varchar(50) DEFAULT {text}"),
+        format!("b int DEFAULT (length({text}))"),
+        format!("c varchar(90) AS (concat(a, {text})) STORED"),
+        "d varbinary(9) DEFAULT x'015c27'".to_owned(),
+        "e bit(3) DEFAULT b'101'".to_owned(),
+        "f varchar(9) DEFAULT 'b''1'".to_owned(),
+        "g datetime(3) DEFAULT CURRENT_TIMESTAMP(3)".to_owned(),
+        "h decimal(9,2) DEFAULT -1.5".to_owned(),
+    ];
+    let index = if stand.engine == Engine::Mysql {
+        format!(", INDEX parts (f, (concat(a, {text})))")
+    } else {
+        String::new()
+    };
+    plain
+        .batch(&format!("CREATE TABLE one ({}, CONSTRAINT k CHECK (a <> {text}){index})", expressions.join(", ")))
+        .await
+        .unwrap();
+    let database = stand.claimed().await;
+    let one = database.schema().await.unwrap().tables.remove("one").unwrap();
+    let columns = one.columns.iter().map(|column| {
+        let generated = column.generated.as_deref().map(|text| text.rsplit_once(' ').unwrap());
+        let generated = generated.map(|(text, kept)| format!(" AS ({text}) {kept}")).unwrap_or_default();
+        let default = column.default.as_deref().map(|text| format!(" DEFAULT {text}")).unwrap_or_default();
+        format!("{} {}{generated}{default}", column.name, column.data_type)
+    });
+    let constraints =
+        one.constraints.iter().map(|(name, constraint)| format!("CONSTRAINT {name} {}", constraint.definition));
+    let indexes = one.indexes.values().map(|index| index.definition.clone());
+    let parts: Vec<String> = columns.chain(constraints).chain(indexes).collect();
+    let again = format!("CREATE TABLE two ({})", parts.join(", "));
+    // Names of MySQL's checks belong to the whole database.
+    plain.batch("DROP TABLE one").await.unwrap();
+    plain.batch(&again).await.unwrap_or_else(|error| panic!("{again}: {error}"));
+    let two = database.schema().await.unwrap().tables.remove("two").unwrap();
+    assert_eq!(two, one);
+}
+
 #[tokio::test]
 async fn a_password_shows_nowhere() {
     const SECRET: &str = "hunter2-very-secret";
@@ -389,12 +465,12 @@ async fn a_password_shows_nowhere() {
         format!("mysql://agent:{SECRET}@127.0.0.1/shop?unknown={SECRET}"),
         SECRET.to_owned(),
     ] {
-        let text = match lockstep_database::connect(Engine::Mariadb, &dsn) {
+        let text = match lockstep_database::connect(chosen(), &dsn) {
             Err(error) => format!("{error} {error:?}"),
             Ok(database) => {
                 let error = database.claim(&owner("alpha")).await.unwrap_err();
                 let health = database.health().await;
-                let plain = plain::connect(Engine::Mariadb, &dsn).await.unwrap_err();
+                let plain = plain::connect(chosen(), &dsn).await.unwrap_err();
                 format!("{error} {error:?} {database:?} {health:?} {plain} {plain:?} {}", database.place())
             }
         };
@@ -405,8 +481,7 @@ async fn a_password_shows_nowhere() {
 #[tokio::test]
 async fn an_unreachable_database_is_named() {
     let free = local_server::free_port().unwrap();
-    let database =
-        lockstep_database::connect(Engine::Mariadb, &format!("mysql://agent@127.0.0.1:{free}/shop")).unwrap();
+    let database = lockstep_database::connect(chosen(), &format!("mysql://agent@127.0.0.1:{free}/shop")).unwrap();
     let error = database.claim(&owner("alpha")).await.unwrap_err();
     assert!(matches!(error, Error::Unreachable { .. }) && error.retryable(), "{error}");
     assert!(error.to_string().contains(&format!("127.0.0.1:{free}/shop")), "{error}");

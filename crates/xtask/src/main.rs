@@ -2,6 +2,7 @@
 
 mod chore;
 mod compatibility;
+mod mysql;
 mod servers;
 mod squawk;
 
@@ -26,10 +27,10 @@ enum Chore {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         rest: Vec<String>,
     },
-    /// Fetches releases of PostgreSQL and runs on each what depends on the release
+    /// Fetches releases of PostgreSQL, or MySQL, and runs on each what depends on the release
     Compatibility {
-        /// Which, e.g. `13 18`; without, all that Lockstep knows
-        releases: Vec<u32>,
+        /// Which, e.g. `13 18`, or `mysql`; without, all of PostgreSQL that Lockstep knows
+        releases: Vec<String>,
     },
     /// Runs a benchmark and prints its figures
     Bench {

@@ -43,7 +43,7 @@ pub async fn play_all(target: Target, seeds: Range<u64>) {
         move || Ground::start(target),
         async |golden: &Golden, ground: &Ground| {
             for seed in seeds.clone() {
-                if let Some(scene) = Scene::begin(golden, ground, target, seed).await? {
+                if let Some(scene) = Scene::begin(golden, ground, ground.target, seed).await? {
                     scene.play().await.with_context(|| format!("LOCKSTEP_SEED={seed}"))?;
                 }
             }

@@ -22,7 +22,7 @@ const NODES: usize = 3;
 #[derive(clap::Args, Debug)]
 pub(crate) struct Arguments {
     /// What the shards are: files of their own (sqlite), or three servers that are started from the programs on this machine
-    /// (postgres, mariadb)
+    /// (postgres, mariadb; mysql, where MYSQL_BINDIR says which directory has its programs)
     #[arg(long, default_value = "sqlite")]
     engine: Engine,
     /// Rows on each shard

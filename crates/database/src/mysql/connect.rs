@@ -162,14 +162,15 @@ impl Server {
 /// What makes DDL predictable, whatever the server's or the role's defaults are. `sql_mode` is the engine's own default, so
 /// that routines and triggers that a step makes mean the same as those that an operator makes by hand.
 fn settings(engine: Engine) -> String {
-    let unlimited = match engine {
-        Engine::Mariadb => "max_statement_time = 0",
+    let own = match engine {
+        Engine::Mariadb => "max_statement_time = 0, innodb_strict_mode = 1",
+        // There the strict mode is a right of administrators, and on unless one of them has turned it off.
         _ => "max_execution_time = 0",
     };
     format!(
         "SET NAMES utf8mb4;
          SET SESSION sql_mode = '{}', time_zone = '+00:00', autocommit = 1, foreign_key_checks = 1, unique_checks = 1,
-             innodb_strict_mode = 1, sql_safe_updates = 0, group_concat_max_len = 1048576, wait_timeout = 31536000, {unlimited}",
+             sql_safe_updates = 0, group_concat_max_len = 1048576, wait_timeout = 31536000, {own}",
         default_sql_mode(engine)
     )
 }

@@ -11,7 +11,8 @@
 
 use super::connect::{Release, Server, default_sql_mode, meaning};
 use super::ledger::OBJECTS;
-use super::sql::{canonical, quote};
+use super::printed::{self, Place};
+use super::sql::{canonical, literal, quote};
 use crate::error::Error;
 use lockstep_core::Engine;
 use lockstep_core::schema::{Column, Constraint, ConstraintKind, Index, Schema, Table};
@@ -24,7 +25,7 @@ const SETTINGS: &str = "SET SESSION lock_wait_timeout = 5";
 
 pub(super) async fn schema(server: &Server) -> Result<Schema, Error> {
     let (connection, release) = server.connect().await?;
-    let mut catalogue = Catalogue { server, connection, release };
+    let mut catalogue = Catalogue { server, connection, release, definitions: BTreeMap::new() };
     catalogue.run(SETTINGS).await?;
     catalogue.read().await
 }
@@ -33,6 +34,8 @@ struct Catalogue<'a> {
     server: &'a Server,
     connection: Conn,
     release: Release,
+    /// What `SHOW CREATE TABLE` told, by table.
+    definitions: BTreeMap<String, String>,
 }
 
 /// A row's texts by the names of its columns, which the server may write in capitals or not.
@@ -139,8 +142,13 @@ impl Catalogue<'_> {
         let sql = "SELECT TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, IS_NULLABLE, COLUMN_DEFAULT, EXTRA, GENERATION_EXPRESSION,
                 COLLATION_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE()
              ORDER BY TABLE_NAME, ORDINAL_POSITION";
-        for row in self.rows(sql).await? {
+        for mut row in self.rows(sql).await? {
             let Some(table) = schema.tables.get_mut(row.get("table_name").unwrap_or_default()) else { continue };
+            let name = row.text("column_name");
+            self.mend(&mut row, "generation_expression", Place::Generated(&name)).await?;
+            if row.text("extra").contains(EXPRESSION) {
+                self.mend(&mut row, "column_default", Place::Default(&name)).await?;
+            }
             let collation = table.options.get("collation").map(String::as_str);
             let mut column = column(self.release.engine, &row, collation);
             if let Some(check) = checks.get(&(row.text("table_name"), column.name.clone())) {
@@ -170,17 +178,22 @@ impl Catalogue<'_> {
             _ => "IF(IS_VISIBLE = 'NO', 'YES', 'NO') AS HIDDEN, EXPRESSION",
         };
         let sql = format!(
-            "SELECT TABLE_NAME, INDEX_NAME, NON_UNIQUE, COLUMN_NAME, COLLATION, SUB_PART, INDEX_TYPE, {more}
+            "SELECT TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX, NON_UNIQUE, COLUMN_NAME, COLLATION, SUB_PART, INDEX_TYPE, {more}
              FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE()
              ORDER BY TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX"
         );
-        let rows = self.rows(&sql).await?;
+        let mut rows = self.rows(&sql).await?;
+        for row in &mut rows {
+            let (name, position) =
+                (row.text("index_name"), row.text("seq_in_index").parse().unwrap_or(1_usize) - 1);
+            self.mend(row, "expression", Place::IndexPart(&name, position)).await?;
+        }
         for parts in rows.chunk_by(|one, other| {
             one.get("table_name") == other.get("table_name") && one.get("index_name") == other.get("index_name")
         }) {
             let first = &parts[0];
             let Some(table) = schema.tables.get_mut(first.get("table_name").unwrap_or_default()) else { continue };
-            add_index(table, first.text("index_name"), parts);
+            add_index(table, self.release.engine, first.text("index_name"), parts);
         }
         Ok(())
     }
@@ -220,15 +233,35 @@ impl Catalogue<'_> {
                  WHERE c.CONSTRAINT_SCHEMA = DATABASE()"
             }
         };
-        for row in self.rows(sql).await? {
+        for mut row in self.rows(sql).await? {
             let Some(table) = schema.tables.get_mut(row.get("table_name").unwrap_or_default()) else { continue };
+            let name = row.text("constraint_name");
+            self.mend(&mut row, "check_clause", Place::Check(&name)).await?;
             let clause = row.text("check_clause");
             // MySQL prints its parentheses, MariaDB does not.
             let clause = clause.strip_prefix('(').and_then(|inner| inner.strip_suffix(')')).unwrap_or(&clause);
             let enforced = if row.get("enforced") == Some("NO") { " NOT ENFORCED" } else { "" };
             let definition = format!("CHECK ({clause}){enforced}");
             let constraint = Constraint { kind: ConstraintKind::Check, columns: Vec::new(), definition };
-            table.constraints.insert(row.text("constraint_name"), constraint);
+            table.constraints.insert(name, constraint);
+        }
+        Ok(())
+    }
+
+    /// Puts an expression of MySQL in the place of what its information schema makes of it. See [`printed`].
+    async fn mend(&mut self, row: &mut Texts, column: &str, place: Place<'_>) -> Result<(), Error> {
+        // Where no text is in it, both say the same.
+        if self.release.engine != Engine::Mysql || !row.get(column).is_some_and(|text| text.contains('\\')) {
+            return Ok(());
+        }
+        let table = row.text("table_name");
+        if !self.definitions.contains_key(&table) {
+            let sql = format!("SHOW CREATE TABLE {}", quote(&table));
+            let definition = self.rows(&sql).await?.first().map(|row| row.text("create table"));
+            self.definitions.insert(table.clone(), definition.unwrap_or_default());
+        }
+        if let Some(exact) = printed::expression(&self.definitions[&table], place) {
+            row.0.insert(column.to_owned(), Some(exact.to_owned()));
         }
         Ok(())
     }
@@ -358,23 +391,36 @@ fn column(engine: Engine, row: &Texts, table_collation: Option<&str>) -> Column 
         name: row.text("column_name"),
         data_type: row.text("column_type"),
         nullable: row.get("is_nullable") == Some("YES"),
-        default: if generated.is_some() { None } else { default(engine, row.get("column_default"), &extra) },
+        default: if generated.is_some() {
+            None
+        } else {
+            default(engine, &row.text("column_type"), row.get("column_default"), &extra)
+        },
         generated: generated.map(|expression| format!("{expression} {kept}")),
         options,
     }
 }
 
-/// MariaDB tells an expression; MySQL tells an expression or the bare content of a literal.
-fn default(engine: Engine, text: Option<&str>, extra: &str) -> Option<String> {
+/// What MySQL says of a column whose default is an expression.
+const EXPRESSION: &str = "DEFAULT_GENERATED";
+
+/// MariaDB tells an expression; MySQL tells an expression without its parentheses, or the bare content of a literal.
+fn default(engine: Engine, data_type: &str, text: Option<&str>, extra: &str) -> Option<String> {
     let text = text?;
     if engine == Engine::Mariadb {
         return (text != "NULL").then(|| text.to_owned());
     }
-    let is_expression = extra.contains("DEFAULT_GENERATED") || text.starts_with("b'");
-    Some(if is_expression { text.to_owned() } else { format!("'{}'", text.replace('\'', "''")) })
+    let is_bytes = data_type.starts_with("bit") || data_type.contains("binary");
+    Some(match extra.contains(EXPRESSION) {
+        // The only one that stands without parentheses, and then means the type's own precision.
+        true if text.starts_with("CURRENT_TIMESTAMP") => text.to_owned(),
+        true => format!("({text})"),
+        false if is_bytes => text.to_owned(),
+        false => literal(text),
+    })
 }
 
-fn add_index(table: &mut Table, name: String, parts: &[Texts]) {
+fn add_index(table: &mut Table, engine: Engine, name: String, parts: &[Texts]) {
     let keys = parts.iter().map(index_part).collect::<Vec<_>>().join(", ");
     let unique = parts[0].get("non_unique") == Some("0");
     if name == "PRIMARY" {
@@ -390,7 +436,11 @@ fn add_index(table: &mut Table, name: String, parts: &[Texts]) {
         _ => "KEY",
     };
     let using = if parts[0].get("index_type") == Some("HASH") { " USING HASH" } else { "" };
-    let hidden = if parts[0].get("hidden") == Some("YES") { " IGNORED" } else { "" };
+    let hidden = match (parts[0].get("hidden"), engine) {
+        (Some("YES"), Engine::Mariadb) => " IGNORED",
+        (Some("YES"), _) => " INVISIBLE",
+        _ => "",
+    };
     let definition = format!("{kind} {} ({keys}){using}{hidden}", quote(&name));
     table.indexes.insert(name, Index { unique, valid: true, definition });
 }

@@ -30,20 +30,28 @@ impl<'a> TableHolders<'a> {
         Self { server, connection, targets, holds }
     }
 
-    /// A transaction's beginning is told in whole seconds, so it may be younger by one; a session has been at its present statement,
-    /// or idle, for as long as MariaDB tells exactly.
+    /// A transaction's beginning is told in whole seconds, so it may be younger by one. MariaDB tells exactly for how long a session has been
+    /// at its present statement, or idle; MySQL's performance schema how old a transaction is.
     fn sql(&self) -> String {
-        let at_this = if self.server.engine == Engine::Mariadb { "p.TIME_MS" } else { "p.TIME * 1000" };
+        let (age, more) = match (self.server.engine, &self.holds) {
+            (Engine::Mariadb, _) => ("p.TIME_MS", ""),
+            (_, Some(_)) => ("COALESCE(e.TIMER_WAIT DIV 1000000000, p.TIME * 1000)", TRANSACTIONS),
+            (_, None) => ("p.TIME * 1000", ""),
+        };
         format!(
-            "SELECT p.ID, p.USER, p.HOST, CAST(GREATEST({at_this},
+            "SELECT p.ID, p.USER, p.HOST, CAST(GREATEST({age},
                 TIMESTAMPDIFF(MICROSECOND, t.trx_started, NOW(6)) DIV 1000 - 1000) AS SIGNED) AS age_ms, p.INFO
              FROM information_schema.INNODB_TRX t
-             JOIN information_schema.PROCESSLIST p ON p.ID = t.trx_mysql_thread_id
+             JOIN information_schema.PROCESSLIST p ON p.ID = t.trx_mysql_thread_id {more}
              WHERE p.ID <> CONNECTION_ID() AND p.DB = DATABASE() AND {} ORDER BY age_ms DESC",
             self.holds.as_deref().unwrap_or("TRUE")
         )
     }
 }
+
+/// Ages in picoseconds.
+const TRANSACTIONS: &str = "LEFT JOIN performance_schema.threads h ON h.PROCESSLIST_ID = p.ID
+    LEFT JOIN performance_schema.events_transactions_current e ON e.THREAD_ID = h.THREAD_ID AND e.STATE = 'ACTIVE'";
 
 #[async_trait::async_trait]
 impl Lookout for TableHolders<'_> {

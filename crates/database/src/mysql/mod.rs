@@ -26,6 +26,7 @@ mod ledger;
 mod lookout;
 mod one_by_one;
 mod preflight;
+mod printed;
 mod probe;
 mod rights;
 mod sizes;

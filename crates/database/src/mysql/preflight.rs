@@ -112,25 +112,29 @@ pub(super) fn not_seen(server: &Server, error: &mysql_async::Error) -> Error {
 /// A condition on `p.ID`: the session holds one of the tables. MySQL's performance schema and MariaDB's plugin `metadata_lock_info`
 /// tell; `None` without them.
 pub(super) async fn holds(engine: Engine, connection: &mut Conn, targets: &[String]) -> Option<String> {
-    if engine == Engine::Mysql {
-        return Some(format!(
-            "p.ID IN (SELECT t.PROCESSLIST_ID FROM performance_schema.metadata_locks m
-                JOIN performance_schema.threads t ON t.THREAD_ID = m.OWNER_THREAD_ID
-                WHERE m.OBJECT_SCHEMA = DATABASE() AND m.OBJECT_NAME IN ({}))",
-            names(targets)
-        ));
-    }
-    let sql = "SELECT COUNT(*) FROM information_schema.PLUGINS
-        WHERE PLUGIN_NAME = 'METADATA_LOCK_INFO' AND PLUGIN_STATUS = 'ACTIVE'";
-    let found: Result<Option<u8>, _> = connection.query_first(sql).await;
-    matches!(found, Ok(Some(1))).then(|| {
-        format!(
-            "p.ID IN (SELECT THREAD_ID FROM information_schema.METADATA_LOCK_INFO
-                WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME IN ({}))",
-            names(targets)
-        )
-    })
+    let (is_there, holders) = if engine == Engine::Mysql { METADATA_LOCKS } else { METADATA_LOCK_INFO };
+    let found: Result<Option<u8>, _> = connection.query_first(is_there).await;
+    matches!(found, Ok(Some(1))).then(|| format!("p.ID IN ({holders} IN ({}))", names(targets)))
 }
+
+/// Gives 1 where the server keeps a list of who holds which table; and the beginning of a query for holders of tables by their names.
+type ListOfHolders = (&'static str, &'static str);
+
+/// MySQL's. Empty where the performance schema is off, or was told not to look at these locks.
+const METADATA_LOCKS: ListOfHolders = (
+    "SELECT COUNT(*) FROM performance_schema.setup_instruments i JOIN performance_schema.setup_consumers c
+        WHERE i.NAME = 'wait/lock/metadata/sql/mdl' AND i.ENABLED = 'YES' AND c.NAME = 'global_instrumentation' AND c.ENABLED = 'YES'",
+    "SELECT t.PROCESSLIST_ID FROM performance_schema.metadata_locks m
+        JOIN performance_schema.threads t ON t.THREAD_ID = m.OWNER_THREAD_ID
+        WHERE m.OBJECT_SCHEMA = DATABASE() AND m.OBJECT_NAME",
+);
+
+/// MariaDB's.
+const METADATA_LOCK_INFO: ListOfHolders = (
+    "SELECT COUNT(*) FROM information_schema.PLUGINS
+        WHERE PLUGIN_NAME = 'METADATA_LOCK_INFO' AND PLUGIN_STATUS = 'ACTIVE'",
+    "SELECT THREAD_ID FROM information_schema.METADATA_LOCK_INFO WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME",
+);
 
 fn names(targets: &[String]) -> String {
     let bare = |target: &String| {

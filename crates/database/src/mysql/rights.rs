@@ -38,7 +38,12 @@ const ALL: &str = "ALL PRIVILEGES";
 struct Granted {
     database: BTreeSet<String>,
     server: BTreeSet<String>,
+    /// In MySQL's performance schema.
+    locks: BTreeSet<String>,
 }
+
+/// Where MySQL tells who holds tables and rows. MariaDB tells it to whoever has `PROCESS`.
+const LOCKS: &str = "performance_schema";
 
 /// What the connection's user lacks.
 pub(super) struct Rights {
@@ -55,7 +60,7 @@ pub(super) async fn read(server: &Server, connection: &mut Conn) -> Result<Right
     let lines: Vec<String> =
         connection.query(show_grants(server.engine, roles.as_deref())).await.map_err(failed)?;
     let granted = Granted::read(&lines, server.database());
-    let missing = obstacles(&granted, server.database(), &grantee(&account));
+    let missing = obstacles(server.engine, &granted, server.database(), &grantee(&account));
     Ok(Rights { missing, sees_others: granted.sees_others() })
 }
 
@@ -69,7 +74,7 @@ fn show_grants(engine: Engine, roles: Option<&str>) -> String {
     }
 }
 
-fn obstacles(granted: &Granted, database: &str, grantee: &str) -> Vec<Obstacle> {
+fn obstacles(engine: Engine, granted: &Granted, database: &str, grantee: &str) -> Vec<Obstacle> {
     let lacks = |right: &&str| !granted.database.contains(*right) && !granted.database.contains(ALL);
     let rights: Vec<&str> = NEEDED.iter().copied().filter(lacks).collect();
     let here = (!rights.is_empty()).then(|| {
@@ -84,7 +89,13 @@ fn obstacles(granted: &Granted, database: &str, grantee: &str) -> Vec<Obstacle> 
             &format!("GRANT PROCESS ON *.* TO {grantee}"),
         )
     });
-    here.into_iter().chain(process).collect()
+    let locks = (engine == Engine::Mysql && !granted.sees_locks()).then(|| {
+        lacking(
+            format!("user {grantee} does not see who holds tables and rows"),
+            &format!("GRANT SELECT ON {LOCKS}.* TO {grantee}"),
+        )
+    });
+    here.into_iter().chain(process).chain(locks).collect()
 }
 
 /// `user@host` as a statement names it.
@@ -106,8 +117,14 @@ impl Granted {
             if scope == "*" {
                 granted.server.extend(rights());
                 granted.database.extend(rights());
-            } else if fits(&scope.trim_matches('`').replace("``", "`"), database) {
+                continue;
+            }
+            let pattern = scope.trim_matches('`').replace("``", "`");
+            if fits(&pattern, database) {
                 granted.database.extend(rights());
+            }
+            if fits(&pattern, LOCKS) {
+                granted.locks.extend(rights());
             }
         }
         granted
@@ -115,6 +132,10 @@ impl Granted {
 
     fn sees_others(&self) -> bool {
         self.server.contains(ALL) || self.server.contains("PROCESS")
+    }
+
+    fn sees_locks(&self) -> bool {
+        [&self.server, &self.locks].iter().any(|rights| rights.contains(ALL) || rights.contains("SELECT"))
     }
 }
 
@@ -141,8 +162,12 @@ mod tests {
     use super::*;
 
     fn check(lines: &[&str], wanted: &[&str]) {
+        check_on(Engine::Mariadb, lines, wanted);
+    }
+
+    fn check_on(engine: Engine, lines: &[&str], wanted: &[&str]) {
         let lines: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
-        let found = obstacles(&Granted::read(&lines, "shop_a"), "shop_a", "`u`@`h`");
+        let found = obstacles(engine, &Granted::read(&lines, "shop_a"), "shop_a", "`u`@`h`");
         let found: Vec<String> =
             found.into_iter().map(|obstacle| format!("{}: {}", obstacle.message, obstacle.remedy)).collect();
         assert_eq!(found, wanted, "{lines:?}");
@@ -177,6 +202,16 @@ mod tests {
             ],
             &[two],
         );
+    }
+
+    #[test]
+    fn mysql_tells_who_holds_what_to_those_who_may_read_it() {
+        let (process, all) = ("GRANT PROCESS ON *.* TO `u`@`h`", "GRANT ALL PRIVILEGES ON `shop_a`.* TO `u`@`h`");
+        let locks = "user `u`@`h` does not see who holds tables and rows: \
+                     let an administrator run GRANT SELECT ON performance_schema.* TO `u`@`h`";
+        check_on(Engine::Mysql, &[process, all], &[locks]);
+        check_on(Engine::Mysql, &[process, all, "GRANT SELECT ON `performance_schema`.* TO `u`@`h`"], &[]);
+        check_on(Engine::Mysql, &["GRANT SELECT, PROCESS ON *.* TO `u`@`h`", all], &[]);
     }
 
     #[test]

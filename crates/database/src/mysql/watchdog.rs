@@ -4,7 +4,7 @@
 //! statement is watched, and interrupted once it has waited for a lock as long as it may. Dropping a future of the driver does not
 //! stop its statement either: interrupting it is the only way.
 
-use super::connect::Server;
+use super::connect::{Server, is_lost};
 use super::preflight::UNREAD;
 use crate::error::Error;
 use crate::job::Patience;
@@ -179,7 +179,7 @@ impl RowWaits {
             return Ok(false);
         }
         self.looked = Some(now);
-        let pairs: Vec<(u32, u32)> = connection.query(row_waits(shared.server.engine)).await?;
+        let pairs = row_waits(shared.server.engine, connection).await?;
         let behind = pairs.iter().filter(|(_, holder)| *holder == shared.id).count();
         shared.blocked_sessions_max.fetch_max(u32::try_from(behind).unwrap_or(u32::MAX), Ordering::Relaxed);
         Ok(pairs.iter().any(|(waiter, holder)| [waiter, holder].contains(&&shared.id)))
@@ -187,20 +187,30 @@ impl RowWaits {
 }
 
 /// Pairs of connections: who waits, and for whom.
-fn row_waits(engine: Engine) -> &'static str {
-    match engine {
-        Engine::Mariadb => {
-            "SELECT r.trx_mysql_thread_id, b.trx_mysql_thread_id FROM information_schema.INNODB_LOCK_WAITS w
-             JOIN information_schema.INNODB_TRX r ON r.trx_id = w.requesting_trx_id
-             JOIN information_schema.INNODB_TRX b ON b.trx_id = w.blocking_trx_id"
-        }
-        _ => {
-            "SELECT r.PROCESSLIST_ID, b.PROCESSLIST_ID FROM performance_schema.data_lock_waits w
-             JOIN performance_schema.threads r ON r.THREAD_ID = w.REQUESTING_THREAD_ID
-             JOIN performance_schema.threads b ON b.THREAD_ID = w.BLOCKING_THREAD_ID"
-        }
+async fn row_waits(engine: Engine, connection: &mut Conn) -> Result<Vec<(u32, u32)>, mysql_async::Error> {
+    if engine == Engine::Mariadb {
+        return connection.query(OF_MARIADB).await;
+    }
+    match connection.query(OF_MYSQL).await {
+        // The agent's user may not read it, or it is turned off: what the statement itself waits for is told elsewhere.
+        Err(error) if !is_lost(&error) => connection.query(WAITERS).await,
+        Ok(pairs) if pairs.is_empty() => connection.query(WAITERS).await,
+        result => result,
     }
 }
+
+const OF_MARIADB: &str =
+    "SELECT r.trx_mysql_thread_id, b.trx_mysql_thread_id FROM information_schema.INNODB_LOCK_WAITS w
+     JOIN information_schema.INNODB_TRX r ON r.trx_id = w.requesting_trx_id
+     JOIN information_schema.INNODB_TRX b ON b.trx_id = w.blocking_trx_id";
+
+const OF_MYSQL: &str = "SELECT r.PROCESSLIST_ID, b.PROCESSLIST_ID FROM performance_schema.data_lock_waits w
+     JOIN performance_schema.threads r ON r.THREAD_ID = w.REQUESTING_THREAD_ID
+     JOIN performance_schema.threads b ON b.THREAD_ID = w.BLOCKING_THREAD_ID";
+
+/// No connection has the number 0.
+const WAITERS: &str =
+    "SELECT trx_mysql_thread_id, 0 FROM information_schema.INNODB_TRX WHERE trx_state = 'LOCK WAIT'";
 
 async fn look(shared: &Shared, connection: &mut Conn) -> Result<Waiting, mysql_async::Error> {
     let sql = format!(

@@ -25,7 +25,9 @@ impl Granted {
         let (agent, owner) = (format!("agent_{name}"), format!("owner_{name}"));
         administrator
             .batch(&format!(
-                "CREATE ROLE {owner}; ALTER TABLE users OWNER TO {owner}; GRANT USAGE, CREATE ON SCHEMA public TO {owner};
+                // What only servers before 15 give to everybody would make up for a grant that is left out.
+                "REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+                 CREATE ROLE {owner}; ALTER TABLE users OWNER TO {owner}; GRANT USAGE, CREATE ON SCHEMA public TO {owner};
                  CREATE ROLE {agent} LOGIN"
             ))
             .await

@@ -1,7 +1,7 @@
 //! ADD COLUMN: the server notes the column in its catalog only; values, keys and references come after.
 
 use super::algorithm::{self, Algorithm};
-use super::column::{New, shown};
+use super::column::{self, New, shown};
 use super::fill::{self, Fill};
 use super::key::KeyKind;
 use super::lock::{self, EXCLUSIVE, Locks};
@@ -175,7 +175,7 @@ fn filled(rule: &Rule<'_>, found: &Found, new: &New, expression: &str) -> Planne
     let mut steps = vec![add];
     if let Some(default) = new.default.as_deref().filter(|default| !new.not_null || *default == expression) {
         // Rows to come have the default, whoever leaves the column out: no trigger is needed, and no client has to know.
-        steps.push(set_default(rule, found, &new.name, default));
+        steps.push(set_default(rule, found, &first, default));
         steps.push(fill::backfill(&with, &new.name, expression, rows)?);
         if new.not_null {
             let nullable = New { not_null: false, position: None, ..new.clone() };
@@ -194,18 +194,11 @@ fn filled(rule: &Rule<'_>, found: &Found, new: &New, expression: &str) -> Planne
     Ok(Drafts { as_written: Some(as_written), ..on(&found.name, steps) })
 }
 
-fn set_default(rule: &Rule<'_>, found: &Found, column: &str, default: &str) -> Draft {
-    let change = |what: &str| {
-        let clause = format!("ALTER COLUMN {} {what}", q(column));
-        vec![algorithm::alter(rule.target, &found.name, &clause, Algorithm::Instant)]
-    };
-    let set = change(&format!("SET DEFAULT {}", super::undo::in_brackets(default)));
-    step(
-        &format!("default of {}", shown(&found.name, column)),
-        Phase::Expand,
-        set,
-        Some(change("SET DEFAULT NULL")),
-    )
-    .holds(&found.name, EXCLUSIVE)
-    .why("The default counts for rows to come.")
+fn set_default(rule: &Rule<'_>, found: &Found, new: &New, default: &str) -> Draft {
+    let alter = |clause: &str| vec![algorithm::alter(rule.target, &found.name, clause, Algorithm::Instant)];
+    let set = alter(&column::set_default(rule.target.engine, new, default));
+    let unset = alter(&format!("ALTER COLUMN {} SET DEFAULT NULL", q(&new.name)));
+    step(&format!("default of {}", shown(&found.name, &new.name)), Phase::Expand, set, Some(unset))
+        .holds(&found.name, EXCLUSIVE)
+        .why("The default counts for rows to come.")
 }

@@ -288,6 +288,16 @@ pub(super) fn moves_by_itself(column: &Column) -> bool {
     option(column, "on update").is_some()
 }
 
+/// The clause that gives a column its default. MySQL takes the present time in a column's definition only; in brackets it would be another
+/// default.
+pub(super) fn set_default(engine: Engine, new: &New, default: &str) -> String {
+    if engine == Engine::Mysql && types::is_now(default) {
+        let with = New { default: Some(default.to_owned()), ..new.clone() };
+        return format!("MODIFY COLUMN {} {}", q(&new.name), with.definition());
+    }
+    format!("ALTER COLUMN {} SET DEFAULT {}", q(&new.name), super::undo::in_brackets(default))
+}
+
 /// What stands behind the column's name in a statement that makes it again. Its comment is not known.
 pub(super) fn definition_of(column: &Column) -> String {
     let mut text = column.data_type.clone();

@@ -77,6 +77,13 @@ pub(super) fn add(rule: &mut Rule<'_>, found: &Found, key: &Key) -> Planned {
              `-- lockstep: revert ...`",
         ));
     }
+    if undo::is_of_expression(rule.target.engine, key) {
+        return Err(Refusal::new(
+            format!("an index of an expression is built while writes to {} wait", found.name),
+            "add a column that is generated VIRTUAL from the expression, and an index of that column; or make the index together with \
+             its table",
+        ));
+    }
     let named = Key { name: Some(name.clone()), ..key.clone() };
     known::put_key(rule.table_mut(&found.name), &named);
     let step = built(rule, found, &named, &name);
@@ -134,12 +141,12 @@ pub(super) fn drop_of(rule: &mut Rule<'_>, found: &Found, name: &str, if_exists:
 
 /// A step that drops an index, and builds it again when it is undone.
 pub(super) fn dropped(rule: &Rule<'_>, found: &Found, name: &str, known: &Index) -> Draft {
-    let alter = |clause: String| vec![algorithm::alter(rule.target, &found.name, &clause, Algorithm::NoCopy)];
+    let alter = |clause: String, algorithm| vec![algorithm::alter(rule.target, &found.name, &clause, algorithm)];
     let mut step = step(
         &format!("drop index {name} of {}", found.name),
         Phase::Contract,
-        alter(format!("DROP INDEX {}", q(name))),
-        Some(alter(format!("ADD {}", known.definition))),
+        alter(format!("DROP INDEX {}", q(name)), Algorithm::NoCopy),
+        Some(alter(format!("ADD {}", known.definition), building(rule, known))),
     )
     .holds(&found.name, EXCLUSIVE)
     .why("Queries that used it may be slow from here on; a rollback builds it again.");
@@ -148,6 +155,13 @@ pub(super) fn dropped(rule: &Rule<'_>, found: &Found, name: &str, known: &Index)
         step.step.requires = ClientRequirement::Nothing;
     }
     step
+}
+
+/// How an index comes back.
+fn building(rule: &Rule<'_>, known: &Index) -> Algorithm {
+    let key = key::of_index(&known.definition);
+    let blocks = |key: Key| undo::blocks(key.kind) || undo::is_of_expression(rule.target.engine, &key);
+    if key.is_some_and(blocks) { Algorithm::Copy } else { Algorithm::NoCopy }
 }
 
 /// An index that a foreign key needs, on either side of it.
@@ -176,22 +190,23 @@ pub(super) fn replaced(rule: &mut Rule<'_>, found: &Found, name: &str, key: &Key
     else {
         return add(rule, found, key);
     };
-    if undo::blocks(key.kind) {
+    if undo::blocks(key.kind) || undo::is_of_expression(rule.target.engine, key) {
         return add(rule, found, key);
     }
     let old = known.definition.clone();
     let table = rule.table_mut(&found.name);
     table.indexes.remove(&name);
     known::put_key(table, key);
-    let alter = |added: &str| {
+    let back = building(rule, &known);
+    let alter = |added: &str, algorithm| {
         let clause = format!("DROP INDEX {}, ADD {added}", q(&name));
-        vec![algorithm::alter(rule.target, &found.name, &clause, Algorithm::NoCopy)]
+        vec![algorithm::alter(rule.target, &found.name, &clause, algorithm)]
     };
     let mut step = step(
         &format!("index {name} of {} anew", found.name),
         Phase::Validate,
-        alter(&key.written(&name)),
-        Some(alter(&old)),
+        alter(&key.written(&name), Algorithm::NoCopy),
+        Some(alter(&old, back)),
     )
     .holds(&found.name, ONLINE)
     .goes_through(rule.rows(&found.name))

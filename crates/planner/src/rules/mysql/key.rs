@@ -184,7 +184,7 @@ impl Key {
     pub(super) fn definition(&self, name: &str) -> String {
         let parts = self.parts.join(", ");
         let using = if self.options.to_lowercase().contains("using hash") { " USING HASH" } else { "" };
-        let hidden = if self.options.to_lowercase().contains("invisible") { " IGNORED" } else { "" };
+        let hidden = if self.options.to_lowercase().contains("invisible") { " INVISIBLE" } else { "" };
         let kind = match self.kind {
             KeyKind::Primary => return format!("PRIMARY KEY ({parts})"),
             KeyKind::Unique => "UNIQUE KEY",
@@ -198,7 +198,7 @@ impl Key {
     /// As a statement says it, with all that was written.
     pub(super) fn written(&self, name: &str) -> String {
         let plain = self.definition(name);
-        let plain = plain.strip_suffix(" IGNORED").unwrap_or(&plain);
+        let plain = plain.strip_suffix(" INVISIBLE").unwrap_or(&plain);
         let plain = plain.strip_suffix(" USING HASH").unwrap_or(plain);
         if self.options.is_empty() { plain.to_owned() } else { format!("{plain} {}", self.options) }
     }

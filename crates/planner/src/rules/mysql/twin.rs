@@ -182,7 +182,7 @@ pub(super) fn introduce(rule: &Rule<'_>, twin: &Twin<'_>) -> Result<Vec<Draft>, 
     let mut make =
         vec![algorithm::alter(target, table, &add, algorithm::add_column(target, new.position.is_some()))];
     if let Some(default) = &twin.default {
-        let clause = format!("ALTER COLUMN {} SET DEFAULT {default}", q(&new.name));
+        let clause = column::set_default(target.engine, new, default);
         make.push(algorithm::alter(target, table, &clause, Algorithm::Instant));
     }
     make.extend(sync::create(twin.triggers));

@@ -157,12 +157,10 @@ pub(super) fn enum_values(arguments: &str) -> Vec<String> {
 /// A default as the server prints it; `None` for NULL.
 pub(super) fn printed_default(engine: Engine, data_type: &str, written: &str) -> Option<String> {
     let lower = written.to_lowercase();
-    let head = lower.split('(').next().unwrap_or_default().trim();
-    let is_now = ["current_timestamp", "now", "localtime", "localtimestamp"].contains(&head);
     if lower == "null" {
         return None;
     }
-    if is_now {
+    if is_now(written) {
         let precision: String = lower.chars().filter(char::is_ascii_digit).collect();
         let precision = if precision == "0" { String::new() } else { precision };
         return Some(match (engine, precision.as_str()) {
@@ -190,10 +188,16 @@ pub(super) fn printed_default(engine: Engine, data_type: &str, written: &str) ->
 /// True when a default is the same for all rows of a statement: a literal, or the time at which the statement began.
 pub(super) fn is_stable(default: Option<&str>) -> bool {
     let Some(default) = default else { return true };
-    let lower = default.trim().to_lowercase();
-    let head = lower.split('(').next().unwrap_or_default();
-    let is_call = lower.contains('(') && !lower.starts_with(['\'', '"']);
-    !is_call || ["current_timestamp", "now", "localtime", "localtimestamp"].contains(&head)
+    let default = default.trim();
+    let is_call = default.contains('(') && !default.starts_with(['\'', '"']);
+    !is_call || is_now(default)
+}
+
+/// True when a default is the present time, and stands in no brackets.
+pub(super) fn is_now(default: &str) -> bool {
+    let lower = default.to_lowercase();
+    let head = lower.split('(').next().unwrap_or_default().trim();
+    ["current_timestamp", "now", "localtime", "localtimestamp"].contains(&head)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::clause::Clause;
 use super::column::{self, Position};
-use super::key::KeyKind;
+use super::key::{Key, KeyKind};
 use super::known;
 use super::text::{q, same};
 use lockstep_core::Engine;
@@ -98,15 +98,23 @@ pub(super) fn place(table: &Table, name: &str) -> String {
 /// The clause that gives a column the default that it has in the catalog.
 pub(super) fn default(column: &lockstep_core::schema::Column) -> String {
     match &column.default {
+        // See `column::set_default`.
+        Some(default) if default.starts_with(MYSQL_NOW) => {
+            format!("MODIFY COLUMN {} {}", q(&column.name), column::definition_of(column))
+        }
         Some(default) => format!("ALTER COLUMN {} SET DEFAULT {}", q(&column.name), in_brackets(default)),
         None if column.nullable => format!("ALTER COLUMN {} SET DEFAULT NULL", q(&column.name)),
         None => format!("ALTER COLUMN {} DROP DEFAULT", q(&column.name)),
     }
 }
 
-/// An expression stands in brackets; a literal need not.
+/// The present time as MySQL prints it; MariaDB writes it small.
+const MYSQL_NOW: &str = "CURRENT_TIMESTAMP";
+
+/// An expression stands in brackets; a literal need not, and MySQL's present time must not.
 pub(super) fn in_brackets(default: &str) -> String {
-    let is_expression = default.contains('(') && !default.starts_with(['\'', '(']);
+    let is_expression =
+        default.contains('(') && !default.starts_with(['\'', '(']) && !default.starts_with(MYSQL_NOW);
     if is_expression { format!("({default})") } else { default.to_owned() }
 }
 
@@ -132,4 +140,9 @@ fn option(before: &Table, name: &str) -> Vec<String> {
 /// True when a key of this kind keeps others from writing while it is built.
 pub(super) fn blocks(kind: KeyKind) -> bool {
     matches!(kind, KeyKind::Fulltext | KeyKind::Spatial)
+}
+
+/// True when a key of MySQL has an expression among its parts: the server adds a hidden column for it, and others cannot write meanwhile.
+pub(super) fn is_of_expression(engine: Engine, key: &Key) -> bool {
+    engine == Engine::Mysql && key.columns.iter().any(Option::is_none)
 }

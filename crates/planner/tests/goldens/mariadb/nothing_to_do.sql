@@ -1,3 +1,4 @@
+-- only: mariadb
 CREATE TABLE users (id int PRIMARY KEY);
 -- change
 DROP TABLE IF EXISTS absent;

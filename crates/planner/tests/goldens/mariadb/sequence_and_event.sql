@@ -1,3 +1,4 @@
+-- only: mariadb
 CREATE TABLE users (id int PRIMARY KEY) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_general_ci;
 -- change
 CREATE SEQUENCE numbers START WITH 10 INCREMENT BY 5;

@@ -1,3 +1,4 @@
+-- only: mariadb
 CREATE TABLE kinds (id int PRIMARY KEY, name varchar(20)) DEFAULT CHARSET=utf8mb4;
 CREATE TABLE things (id int PRIMARY KEY, kind int, kind_name varchar(20)) DEFAULT CHARSET=utf8mb4;
 INSERT INTO kinds VALUES (1, 'a'), (2, 'b');

@@ -1,0 +1,4 @@
+CREATE TABLE users (id bigint unsigned NOT NULL AUTO_INCREMENT, name varchar(50) NOT NULL, seen datetime(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3), at timestamp NULL DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP, PRIMARY KEY (id)) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_general_ci;
+INSERT INTO users (id, name, seen, at) VALUES (1, 'Ann', '2020-01-01 00:00:00', '2020-01-01 00:00:00'), (2, 'Bob', '2020-01-01 00:00:00', '2020-01-01 00:00:00'), (3, 'Cy', '2020-01-01 00:00:00', '2020-01-01 00:00:00');
+-- change
+ALTER TABLE users RENAME COLUMN seen TO seen_at;
