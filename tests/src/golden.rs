@@ -30,6 +30,25 @@ const AT_ONCE_MAX: usize = 4;
 /// Rows of every table, each as its columns' values in the order of their names.
 pub(crate) type Rows = BTreeMap<String, BTreeSet<String>>;
 
+/// Who may do what, beyond what an owner may: no part of a schema that is compared, but nothing that a rollback may change.
+const RIGHTS: &str = "
+WITH known AS (
+    SELECT relnamespace AS inside, oid::regclass::text AS what, relowner AS owner,
+        coalesce(relacl, acldefault(CASE relkind WHEN 'S' THEN 's'::\"char\" ELSE 'r' END, relowner)) AS rights
+    FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+    UNION ALL SELECT relnamespace, format('%s.%I', attrelid::regclass, attname), relowner, attacl
+    FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid WHERE NOT attisdropped
+    UNION ALL SELECT pronamespace, oid::regprocedure::text, proowner, coalesce(proacl, acldefault('f', proowner)) FROM pg_proc
+    UNION ALL SELECT typnamespace, oid::regtype::text, typowner, coalesce(typacl, acldefault('T', typowner))
+    FROM pg_type WHERE typtype IN ('e', 'd')
+    UNION ALL SELECT oid, 'schema ' || nspname, nspowner, coalesce(nspacl, acldefault('n', nspowner)) FROM pg_namespace
+    UNION ALL SELECT coalesce(nullif(defaclnamespace, 0), 'public'::regnamespace),
+        format('to come in %s: %s', defaclnamespace::regnamespace, defaclobjtype), defaclrole, defaclacl FROM pg_default_acl
+)
+SELECT what, privilege_type, is_grantable::text, CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END
+FROM known JOIN pg_namespace ON pg_namespace.oid = inside, aclexplode(rights)
+WHERE nspname NOT LIKE 'pg\\_%' AND nspname NOT IN ('information_schema', 'lockstep') AND grantee <> owner";
+
 /// One golden, read.
 pub struct Golden {
     pub(crate) name: String,
@@ -181,6 +200,7 @@ impl Golden {
         if target.engine == Engine::Postgres {
             let (_, connection) = ground.database(&format!("{}_locks", self.name)).await?;
             run_script(&connection, target.engine, &self.before).await?;
+            connection.execute("CREATE SCHEMA lockstep", &[]).await?;
             golden_locks::check(&connection, &plan).await.context("locks")?;
         }
 
@@ -327,6 +347,10 @@ impl Stand {
                     .join(" ")
             };
             rows.insert(key.clone(), found.into_iter().map(line).collect());
+        }
+        if self.engine == Engine::Postgres {
+            let found = self.connection.query(RIGHTS, &[]).await?;
+            rows.insert("rights".to_owned(), found.into_iter().map(|row| format!("{row:?}")).collect());
         }
         Ok((schema, rows))
     }

@@ -44,6 +44,7 @@ mod rename_table;
 mod reworded;
 mod rewrite;
 mod rewriting;
+mod rights;
 mod sequences;
 mod simple;
 mod sync;
@@ -174,8 +175,8 @@ fn other_objects(rule: &mut Rule<'_>, parsed: &ast::Statement) -> Planned {
         ast::Statement::Comment { object_type, object_name, .. } => {
             simple::comment(rule, *object_type, object_name)
         }
-        ast::Statement::Grant(grant) => simple::grant(rule, grant),
-        ast::Statement::Revoke(revoke) => simple::revoke(rule, revoke),
+        ast::Statement::Grant(grant) => rights::grant(rule, grant),
+        ast::Statement::Revoke(revoke) => rights::revoke(rule, revoke),
         ast::Statement::CreatePolicy(create) => simple::create_policy(rule, create),
         ast::Statement::DropPolicy(dropped) => simple::drop_policy(rule, dropped),
         ast::Statement::AlterIndex { name, operation } => simple::rename_index(rule, name, operation),

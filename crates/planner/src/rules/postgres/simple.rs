@@ -1,4 +1,4 @@
-//! Sequences, schemas, extensions, comments, rights, policies.
+//! Sequences, schemas, extensions, comments, policies.
 
 use super::lock::{ACCESS_EXCLUSIVE, Locks, SHARE_UPDATE_EXCLUSIVE};
 use super::object::{self, anywhere, expand};
@@ -11,7 +11,7 @@ use crate::plan::Refusal;
 use lockstep_core::step::{Action, Phase};
 use sqlparser::ast::{
     AlterIndexOperation, Analyze, CommentObject, CreateExtension, CreatePolicy, DataType, DropExtension,
-    DropPolicy, Grant, GrantObjects, ObjectName, Revoke, SchemaName,
+    DropPolicy, ObjectName, SchemaName,
 };
 
 pub(super) fn create_sequence(
@@ -185,55 +185,6 @@ pub(super) fn analyze(rule: &Rule<'_>, analyze: &Analyze) -> Planned {
         .why("The server looks at a sample of the rows, beside reads and writes.");
     step.step.revert = Some(Action::Nothing);
     Ok(Drafts { touches: vec![name.key()], ..anywhere(vec![step]) })
-}
-
-pub(super) fn grant(rule: &Rule<'_>, grant: &Grant) -> Planned {
-    let Some(objects) = &grant.objects else {
-        return Err(Refusal::new(
-            "a role as a member of another is a matter of the server",
-            "do it by hand on every node",
-        ));
-    };
-    let objects = on_objects(objects)?;
-    let whom = listed(&grant.grantees);
-    let option = if grant.with_grant_option { " WITH GRANT OPTION" } else { "" };
-    let forward = vec![format!("GRANT {} ON {objects} TO {whom}{option}", grant.privileges)];
-    let revert = Some(vec![format!("REVOKE {} ON {objects} FROM {whom}", grant.privileges)]);
-    let reverts = rule.statement.reverts();
-    let revert = if reverts.is_empty() { revert } else { Some(reverts) };
-    let step =
-        expand(&format!("rights of {whom}"), forward, revert, "More is allowed from here on: nobody fails.");
-    let mut drafts = anywhere(vec![step]);
-    drafts.hazards.push("a rollback takes the rights away, also from one who had them before".to_owned());
-    Ok(drafts)
-}
-
-pub(super) fn revoke(rule: &Rule<'_>, revoke: &Revoke) -> Planned {
-    let Some(objects) = &revoke.objects else {
-        return Err(Refusal::new(
-            "a role as a member of another is a matter of the server",
-            "do it by hand on every node",
-        ));
-    };
-    let objects = on_objects(objects)?;
-    let whom = listed(&revoke.grantees);
-    let forward = format!("REVOKE {} ON {objects} FROM {whom}", revoke.privileges);
-    let back = vec![format!("GRANT {} ON {objects} TO {whom}", revoke.privileges)];
-    Ok(object::dropping(rule, &format!("rights of {whom} on {objects}"), forward, Some(back)))
-}
-
-fn listed<T: ToString>(items: &[T]) -> String {
-    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-}
-
-fn on_objects(objects: &GrantObjects) -> Result<String, Refusal> {
-    match objects {
-        GrantObjects::Tables(tables) => {
-            let names = tables.iter().map(|table| Name::of(table).map(|name| name.sql()));
-            Ok(names.collect::<Result<Vec<_>, _>>()?.join(", "))
-        }
-        other => Ok(other.to_string()),
-    }
 }
 
 pub(super) fn create_policy(rule: &mut Rule<'_>, create: &CreatePolicy) -> Planned {
