@@ -10,6 +10,7 @@ use crate::golden_locks;
 pub use crate::ground::Ground;
 use anyhow::{Context as _, Result, bail, ensure};
 use futures_util::StreamExt as _;
+use lockstep_core::schema::Column;
 use lockstep_core::step::Action;
 use lockstep_core::{Engine, Fence, Schema, Version};
 use lockstep_database::plain::{self, Connection, Value};
@@ -319,11 +320,13 @@ impl Stand {
         }
     }
 
-    fn as_text(&self, column: &str) -> String {
+    fn as_text(&self, column: &Column) -> String {
+        let name = self.quote(&column.name);
         match self.engine {
-            Engine::Sqlite | Engine::Postgres => format!("CAST({} AS text)", self.quote(column)),
+            Engine::Sqlite | Engine::Postgres => format!("CAST({name} AS text)"),
+            Engine::Mariadb | Engine::Mysql if column.data_type == "point" => format!("HEX(ST_AsBinary({name}))"),
             // Texts of bytes that are none would all look the same.
-            Engine::Mariadb | Engine::Mysql => format!("HEX(CAST({} AS char))", self.quote(column)),
+            Engine::Mariadb | Engine::Mysql => format!("HEX(CAST({name} AS char))"),
         }
     }
 
@@ -332,8 +335,8 @@ impl Stand {
         let mut rows = Rows::new();
         // What a virtual table keeps is its module's affair.
         for (key, table) in schema.tables.iter().filter(|(_, table)| !table.columns.is_empty()) {
-            let mut columns: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
-            columns.sort_unstable();
+            let mut columns: Vec<&Column> = table.columns.iter().collect();
+            columns.sort_unstable_by_key(|column| &column.name);
             let text: Vec<String> = columns.iter().map(|column| self.as_text(column)).collect();
             // PostgreSQL's keys are names as statements write them.
             let from = if self.engine == Engine::Postgres { key.clone() } else { self.quote(key) };
@@ -342,7 +345,7 @@ impl Stand {
                 columns
                     .iter()
                     .zip(row)
-                    .map(|(column, value)| format!("{column}={value:?}"))
+                    .map(|(column, value)| format!("{}={value:?}", column.name))
                     .collect::<Vec<_>>()
                     .join(" ")
             };

@@ -92,7 +92,7 @@ const ALLOWED: [(&str, &str, &[&str]); 33] = [
         OWN,
         &["add_column_identity", "add_column_identity_options", "drop_what_the_change_made"],
     ),
-    ("ban-drop-table", OWN, &["drop_table_the_change_made", "drop_what_the_change_made"]),
+    ("ban-drop-table", OWN, &["drop_table_the_change_made", "drop_what_the_change_made", "foreign_table"]),
     ("ban-alter-identity", OWN, &["add_column_identity", "add_column_identity_options"]),
     ("ban-set-schema", STILL_THERE, &["set_schema"]),
     ("renaming-table", STILL_THERE, &["hostile_names", "rename_table"]),

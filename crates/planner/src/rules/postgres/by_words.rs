@@ -5,7 +5,7 @@ use super::lock::{ACCESS_EXCLUSIVE, Locks, SHARE_UPDATE_EXCLUSIVE};
 use super::object::{self, anywhere, expand};
 use super::opaque::Words;
 use super::table_name::Name;
-use super::{Planned, Rule, index, q, rewriting, rights};
+use super::{Planned, Rule, foreign, index, q, rewriting, rights};
 use crate::draft::{Draft, Drafts};
 use crate::plan::Refusal;
 
@@ -14,7 +14,7 @@ pub(super) fn plan(rule: &mut Rule<'_>, mut words: Words) -> Option<Planned> {
     if words.skip(&["ALTER", "DEFAULT", "PRIVILEGES"]) {
         return Some(rights::to_come(rule));
     }
-    if let Some(planned) = rights::by_words(rule, &words) {
+    if let Some(planned) = rights::by_words(rule, &words).or_else(|| foreign::plan(rule, &words)) {
         return Some(planned);
     }
     if words.skip(&["CREATE", "RULE"]) || words.skip(&["CREATE", "OR", "REPLACE", "RULE"]) {

@@ -22,6 +22,7 @@ mod drop_constraint;
 mod drop_table;
 mod enums;
 mod fill;
+mod foreign;
 mod formless;
 mod function;
 mod handover;
@@ -250,6 +251,7 @@ impl Rule<'_> {
     fn found_named(&self, name: Name) -> Result<Found, Refusal> {
         let key = name.key();
         match self.catalog.table(&key) {
+            Known::Table(table) if foreign::is_foreign(table) => Err(foreign::refusal(&name)),
             Known::Table(table) => {
                 Ok(Found { table: table.clone(), is_new: self.catalog.is_created_here(&key), name })
             }
