@@ -31,7 +31,8 @@ const AT_ONCE_MAX: usize = 4;
 /// Rows of every table, each as its columns' values in the order of their names.
 pub(crate) type Rows = BTreeMap<String, BTreeSet<String>>;
 
-/// Who may do what, beyond what an owner may: no part of a schema that is compared, but nothing that a rollback may change.
+/// Who may do what, beyond what an owner may, and settings of tables and indexes: no part of a schema that is compared, but nothing that
+/// a rollback may change.
 const RIGHTS: &str = "
 WITH known AS (
     SELECT relnamespace AS inside, oid::regclass::text AS what, relowner AS owner,
@@ -48,7 +49,10 @@ WITH known AS (
 )
 SELECT what, privilege_type, is_grantable::text, CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END
 FROM known JOIN pg_namespace ON pg_namespace.oid = inside, aclexplode(rights)
-WHERE nspname NOT LIKE 'pg\\_%' AND nspname NOT IN ('information_schema', 'lockstep') AND grantee <> owner";
+WHERE nspname NOT LIKE 'pg\\_%' AND nspname NOT IN ('information_schema', 'lockstep') AND grantee <> owner
+UNION ALL SELECT pg_class.oid::regclass::text, option, '', ''
+FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace LEFT JOIN pg_class AS toast ON toast.oid = pg_class.reltoastrelid,
+    unnest(pg_class.reloptions || toast.reloptions) AS option WHERE nspname = 'public' AND pg_class.relkind IN ('r', 'p', 'i', 'I', 'm')";
 
 /// One golden, read.
 pub struct Golden {

@@ -5,7 +5,7 @@ use super::lock::{ACCESS_EXCLUSIVE, Locks, SHARE_UPDATE_EXCLUSIVE};
 use super::object::{self, anywhere, expand};
 use super::opaque::Words;
 use super::table_name::Name;
-use super::{Planned, Rule, foreign, index, q, rewriting, rights};
+use super::{Planned, Rule, foreign, index, notes, q, rewriting, rights};
 use crate::draft::{Draft, Drafts};
 use crate::plan::Refusal;
 
@@ -172,7 +172,7 @@ fn alter_policy(rule: &mut Rule<'_>, mut words: Words) -> Planned {
 }
 
 /// SET and RESET of what an index is kept with.
-fn index_settings(rule: &Rule<'_>, mut words: Words) -> Option<Planned> {
+fn index_settings(rule: &mut Rule<'_>, mut words: Words) -> Option<Planned> {
     words.skip(&["IF", "EXISTS"]);
     let name = words.name().ok()?;
     let change = words.rest();
@@ -182,11 +182,10 @@ fn index_settings(rule: &Rule<'_>, mut words: Words) -> Option<Planned> {
     Some(settings(rule, &name, &change))
 }
 
-fn settings(rule: &Rule<'_>, name: &Name, change: &str) -> Planned {
-    let revert = rule.revert_by_directive("nothing is known of what was set before")?;
-    let forward = vec![format!("ALTER INDEX {} {change}", name.sql())];
+fn settings(rule: &mut Rule<'_>, name: &Name, change: &str) -> Planned {
+    let (forward, revert) = notes::settings(rule, &format!("ALTER INDEX {}", name.sql()), name, change);
     let why = "It counts for what is written from here on.";
-    let step = expand(&format!("settings of index {}", name.key()), forward, revert, why);
+    let step = expand(&format!("settings of index {}", name.key()), forward, Some(revert), why);
     let table = index::find(rule, name).map(|(table, _)| table);
     let step = table.iter().fold(step, |step, table| step.holds(table, SHARE_UPDATE_EXCLUSIVE));
     Ok(Drafts { ..anywhere(vec![step]) })

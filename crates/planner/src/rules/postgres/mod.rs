@@ -32,6 +32,7 @@ mod index;
 mod lock;
 mod naming;
 mod not_null;
+mod notes;
 mod numbering;
 mod object;
 mod opaque;

@@ -1,18 +1,12 @@
 //! GRANT, REVOKE and ALTER DEFAULT PRIVILEGES.
-//!
-//! Which rights there were before, a plan cannot know: what a statement changes is noted in the database, and the revert undoes
-//! that and no more. So a right that was there before outlasts a rollback, and so does one that somebody gave by hand in between.
 
 use super::object::{self, anywhere, expand};
 use super::opaque::Words;
 use super::table_name::Name;
-use super::{Planned, Rule};
+use super::{Planned, Rule, notes};
 use crate::plan::Refusal;
 use lockstep_core::step::Action;
 use sqlparser::ast::{CascadeOption, Grant, GrantObjects, Revoke};
-
-/// What notes and undoes; made by the first statement of a change that needs it, in the agents' own schema. An empty line stands between its statements.
-const NOTES: &str = include_str!("rights.sql");
 
 pub(super) fn grant(rule: &mut Rule<'_>, grant: &Grant) -> Planned {
     let mut grant = grant.clone();
@@ -49,7 +43,7 @@ pub(super) fn to_come(rule: &mut Rule<'_>) -> Planned {
         return Err(cascades());
     }
     let whom = whom(&statement, if upper.contains(" REVOKE ") { " FROM " } else { " TO " });
-    let (forward, revert) = noted(rule, &statement);
+    let (forward, revert) = notes::rights(rule, &statement);
     let why = "It counts for objects to come: nobody has them yet.";
     let name = format!("rights of {whom} on what is made from here on");
     let mut drafts = anywhere(vec![expand(&name, forward, Some(revert), why)]);
@@ -62,7 +56,7 @@ pub(super) fn to_come(rule: &mut Rule<'_>) -> Planned {
 fn given(rule: &mut Rule<'_>, statement: &str) -> Planned {
     on_what(statement)?;
     let name = format!("rights of {}", whom(statement, " TO "));
-    let (forward, revert) = noted(rule, statement);
+    let (forward, revert) = notes::rights(rule, statement);
     Ok(anywhere(vec![expand(&name, forward, Some(revert), "More is allowed from here on: nobody fails.")]))
 }
 
@@ -70,27 +64,12 @@ fn taken(rule: &mut Rule<'_>, statement: &str) -> Planned {
     let objects = on_what(statement)?;
     let objects = objects.split_at(objects.to_uppercase().rfind(" FROM ").unwrap_or(objects.len())).0;
     let what = format!("rights of {} on {objects}", whom(statement, " FROM "));
-    let (forward, revert) = noted(rule, statement);
+    let (forward, revert) = notes::rights(rule, statement);
     let mut drafts = object::dropping(rule, &what, String::new(), Some(revert));
     if let Some(dropped) = drafts.steps.last_mut() {
         dropped.step.forward = Action::Statements { statements: forward, transactional: true };
     }
     Ok(drafts)
-}
-
-/// What runs and what undoes it. Where a directive says what undoes it, nothing need be noted.
-fn noted(rule: &mut Rule<'_>, statement: &str) -> (Vec<String>, Vec<String>) {
-    if let Some(reverts) = rule.directed_revert() {
-        return (vec![statement.to_owned()], reverts);
-    }
-    let call = |function: &str| format!("SELECT lockstep.{function}('{}')", statement.replace('\'', "''"));
-    let mut forward = Vec::new();
-    if !rule.catalog.is_object_created_here("notes", "rights") {
-        rule.catalog.create_object("notes", "rights");
-        forward.extend(NOTES.split("\n\n").map(|text| text.trim_end().trim_end_matches(';').to_owned()));
-    }
-    forward.push(call("change_rights"));
-    (forward, vec![call("restore_rights")])
 }
 
 fn cascades() -> Refusal {

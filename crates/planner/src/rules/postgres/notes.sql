@@ -1,4 +1,4 @@
-CREATE TABLE IF NOT EXISTS lockstep.rights_changed (
+CREATE TABLE IF NOT EXISTS lockstep.changed (
     number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     said text NOT NULL,
     undo text[] NOT NULL
@@ -71,18 +71,40 @@ BEGIN
         WHERE changed.columns = '' AND was.columns <> '' AND changed.earlier IS DISTINCT FROM changed.later
             AND one.privilege_type = changed.privilege_type AND one.grantee = changed.grantee AND one.grantor = changed.grantor
     )
-    INSERT INTO lockstep.rights_changed (said, undo)
+    INSERT INTO lockstep.changed (said, undo)
     SELECT statement, coalesce(array_agg(line ORDER BY rank, line), '{}') FROM undo;
 END $lockstep$;
 
+-- The same for settings of a table or an index.
+CREATE OR REPLACE FUNCTION lockstep.change_settings(head text, relation text, statement text) RETURNS void LANGUAGE plpgsql AS $lockstep$
+DECLARE
+    sought text := 'SELECT array_agg(line) FROM (
+        SELECT unnest(reloptions) FROM pg_class WHERE oid = $1::regclass
+        UNION ALL SELECT ''toast.'' || unnest(inner_one.reloptions) FROM pg_class AS outer_one
+        JOIN pg_class AS inner_one ON inner_one.oid = outer_one.reltoastrelid WHERE outer_one.oid = $1::regclass) AS options (line)';
+    before text[];
+    after text[];
+BEGIN
+    EXECUTE sought INTO before USING relation;
+    EXECUTE statement;
+    EXECUTE sought INTO after USING relation;
+    WITH was AS (SELECT * FROM pg_options_to_table(before)), now AS (SELECT * FROM pg_options_to_table(after)), lines AS (
+        SELECT format('%s RESET (%s)', head, now.option_name) AS line
+        FROM now LEFT JOIN was USING (option_name) WHERE was.option_name IS NULL
+        UNION ALL SELECT format('%s SET (%s = %L)', head, was.option_name, was.option_value)
+        FROM was LEFT JOIN now USING (option_name) WHERE was.option_value IS DISTINCT FROM now.option_value
+    )
+    INSERT INTO lockstep.changed (said, undo) SELECT statement, coalesce(array_agg(line ORDER BY line), '{}') FROM lines;
+END $lockstep$;
+
 -- Undoes what the newest note of the statement says.
-CREATE OR REPLACE FUNCTION lockstep.restore_rights(statement text) RETURNS void LANGUAGE plpgsql AS $lockstep$
+CREATE OR REPLACE FUNCTION lockstep.restore(statement text) RETURNS void LANGUAGE plpgsql AS $lockstep$
 DECLARE
     line text;
     lines text[];
 BEGIN
-    DELETE FROM lockstep.rights_changed
-    WHERE number = (SELECT max(number) FROM lockstep.rights_changed WHERE said = statement) RETURNING undo INTO lines;
+    DELETE FROM lockstep.changed
+    WHERE number = (SELECT max(number) FROM lockstep.changed WHERE said = statement) RETURNING undo INTO lines;
     FOREACH line IN ARRAY coalesce(lines, '{}') LOOP
         EXECUTE line;
     END LOOP;
