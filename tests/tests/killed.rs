@@ -6,13 +6,14 @@ use lockstep_planner::Target;
 use lockstep_tests::golden::{Golden, Ground};
 use lockstep_tests::golden_killed::run;
 
-/// Goldens that exchange keys or make one of an index, and a step of each in which the node has to have died.
-const EXCHANGES: [(&str, &str); 5] = [
+/// Goldens that exchange keys or make one of an index or of indexes that are there, and a step of each in which the node has to have died.
+const EXCHANGES: [(&str, &str); 6] = [
     ("alter_type_primary_key", "swap the forms of public.users.id"),
     ("alter_type_identity_key", "swap the forms of public.users.id"),
     ("rename_column_of_key", ""),
     ("add_primary_key", "add"),
     ("add_unique", "add"),
+    ("create_index_partitioned_there", "index"),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

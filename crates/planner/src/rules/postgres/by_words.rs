@@ -8,6 +8,7 @@ use super::table_name::Name;
 use super::{Planned, Rule, foreign, index, notes, q, rewriting, rights};
 use crate::draft::{Draft, Drafts};
 use crate::plan::Refusal;
+use crate::script::{Kind, Statement};
 
 /// `None`: there is no rule for it here.
 pub(super) fn plan(rule: &mut Rule<'_>, mut words: Words) -> Option<Planned> {
@@ -41,7 +42,31 @@ pub(super) fn plan(rule: &mut Rule<'_>, mut words: Words) -> Option<Planned> {
     if words.skip(&["ALTER", "INDEX"]) {
         return index_settings(rule, words);
     }
+    if words.skip(&["ANALYZE"]) {
+        return analyze_each(rule, words);
+    }
     None
+}
+
+/// ANALYZE of several tables, each in a statement of its own.
+fn analyze_each(rule: &mut Rule<'_>, mut words: Words) -> Option<Planned> {
+    words.skip(&["VERBOSE"]);
+    let parts = words.rest_in_parts();
+    if parts.len() < 2 || parts.iter().any(|part| Words::of(part).name().is_err()) {
+        return None;
+    }
+    let mut all = Drafts::default();
+    for part in parts {
+        let sql = format!("ANALYZE {part}");
+        let kind = Kind::Parsed(super::parsed(&sql)?.into());
+        let statement = Statement { sql, kind, ..rule.statement.clone() };
+        let mut within = Rule { target: rule.target, statement: &statement, catalog: rule.catalog };
+        match super::of_statement(&mut within) {
+            Ok(drafts) => all.append(drafts),
+            Err(refusal) => return Some(Err(refusal)),
+        }
+    }
+    Some(Ok(all))
 }
 
 /// The tables of a list, which may say TABLE before each.
