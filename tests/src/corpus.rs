@@ -44,12 +44,12 @@ impl<'a> Play<'a> {
         Self { ground, target, name: name.replace('-', "_"), goes_back, made: 0, ran: Vec::new() }
     }
 
-    /// All its files, in the order of their names.
+    /// All its files, in the order of their names; each is told as soon as it was played.
     ///
     /// # Errors
     ///
     /// Files that cannot be read, and databases that cannot be made.
-    pub async fn run(&mut self, folder: &Path) -> Result<Vec<(String, Outcome)>> {
+    pub async fn run(&mut self, folder: &Path, tell: impl Fn(&str, &Outcome)) -> Result<Vec<(String, Outcome)>> {
         let mut files: Vec<PathBuf> =
             std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
         files.sort();
@@ -59,6 +59,7 @@ impl<'a> Play<'a> {
             let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
             let text = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
             let outcome = self.one(&mut twin, &mut stand, &name, &text).await?;
+            tell(&name, &outcome);
             outcomes.push((name, outcome));
         }
         Ok(outcomes)
