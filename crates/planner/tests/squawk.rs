@@ -107,7 +107,13 @@ const ALLOWED: [(&str, &str, &[&str]); 33] = [
     (
         "renaming-object",
         NO_CLIENT,
-        &["alter_domain", "function_with_cost", "rename_constraint_and_index", "rename_objects"],
+        &[
+            "alter_domain",
+            "function_with_cost",
+            "rename_constraint_and_index",
+            "rename_index_of_key",
+            "rename_objects",
+        ],
     ),
     ("adding-field-with-default", EMPTY, &["add_column_stored_empty", "add_column_without_key_empty"]),
     ("changing-column-type", EMPTY, &["alter_type_of_key_empty"]),

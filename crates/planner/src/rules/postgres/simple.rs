@@ -220,7 +220,7 @@ pub(super) fn rename_index(rule: &mut Rule<'_>, written: &ObjectName, operation:
     let AlterIndexOperation::RenameIndex { index_name } = operation;
     let (from, to) = (Name::of(written)?, name::parts(index_name).pop().unwrap_or_default());
     let owner = rule.catalog.schema.tables.iter_mut().find(|(key, table)| {
-        table.indexes.contains_key(&from.name)
+        (table.indexes.contains_key(&from.name) || table.constraints.contains_key(&from.name))
             && Name::from_key(key).is_some_and(|name| name.schema == from.schema)
     });
     let touches = owner.as_ref().map(|(key, _)| (*key).clone());
@@ -228,12 +228,16 @@ pub(super) fn rename_index(rule: &mut Rule<'_>, written: &ObjectName, operation:
     if owner.is_none() && may_be_absent && rule.catalog.is_complete {
         return object::nothing(format!("there is no index {}: nothing is done", from.key()));
     }
-    if let Some((_, table)) = owner
-        && let Some(mut index) = table.indexes.remove(&from.name)
-    {
-        let head = format!("INDEX {} ON ", as_printed(&from.name));
-        index.definition = index.definition.replacen(&head, &format!("INDEX {} ON ", as_printed(&to)), 1);
-        table.indexes.insert(to.clone(), index);
+    if let Some((_, table)) = owner {
+        // The index of a key has its name, and the key gets the new one with it.
+        if let Some(key) = table.constraints.remove(&from.name) {
+            table.constraints.insert(to.clone(), key);
+        }
+        if let Some(mut index) = table.indexes.remove(&from.name) {
+            let head = format!("INDEX {} ON ", as_printed(&from.name));
+            index.definition = index.definition.replacen(&head, &format!("INDEX {} ON ", as_printed(&to)), 1);
+            table.indexes.insert(to.clone(), index);
+        }
     }
     let rename = |from: &Name, to: &str| format!("ALTER INDEX {} RENAME TO {}", from.sql(), q(to));
     let forward = vec![rename(&from, &to)];
