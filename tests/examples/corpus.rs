@@ -29,13 +29,11 @@ async fn main() -> Result<()> {
     let target = ground.newest().await?;
     for folder in folders {
         let name = folder.file_name().context("a folder has a name")?.to_string_lossy().into_owned();
-        let outcomes = Play::new(&ground, target, &name, goes_back).run(&folder).await?;
-        for (file, outcome) in &outcomes {
-            match outcome {
-                Outcome::Same => {}
-                other => println!("{name}/{file}: {other:?}"),
-            }
-        }
+        let tell = |file: &str, outcome: &Outcome| match outcome {
+            Outcome::Same => eprintln!("{name}/{file}"),
+            other => println!("{name}/{file}: {other:?}"),
+        };
+        let outcomes = Play::new(&ground, target, &name, goes_back).run(&folder, tell).await?;
         println!("{name}: {:?}", count(&outcomes));
         all.extend(outcomes);
     }

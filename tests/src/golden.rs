@@ -10,6 +10,7 @@ use crate::golden_locks;
 pub use crate::ground::Ground;
 use anyhow::{Context as _, Result, bail, ensure};
 use futures_util::StreamExt as _;
+use lockstep_core::schema::Column;
 use lockstep_core::step::Action;
 use lockstep_core::{Engine, Fence, Schema, Version};
 use lockstep_database::plain::{self, Connection, Value};
@@ -31,6 +32,29 @@ const AT_ONCE_MAX: usize = 4;
 
 /// Rows of every table, each as its columns' values in the order of their names.
 pub(crate) type Rows = BTreeMap<String, BTreeSet<String>>;
+
+/// Who may do what, beyond what an owner may, and settings of tables and indexes: no part of a schema that is compared, but nothing that
+/// a rollback may change.
+const RIGHTS: &str = "
+WITH known AS (
+    SELECT relnamespace AS inside, oid::regclass::text AS what, relowner AS owner,
+        coalesce(relacl, acldefault(CASE relkind WHEN 'S' THEN 's'::\"char\" ELSE 'r' END, relowner)) AS rights
+    FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+    UNION ALL SELECT relnamespace, format('%s.%I', attrelid::regclass, attname), relowner, attacl
+    FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid WHERE NOT attisdropped
+    UNION ALL SELECT pronamespace, oid::regprocedure::text, proowner, coalesce(proacl, acldefault('f', proowner)) FROM pg_proc
+    UNION ALL SELECT typnamespace, oid::regtype::text, typowner, coalesce(typacl, acldefault('T', typowner))
+    FROM pg_type WHERE typtype IN ('e', 'd')
+    UNION ALL SELECT oid, 'schema ' || nspname, nspowner, coalesce(nspacl, acldefault('n', nspowner)) FROM pg_namespace
+    UNION ALL SELECT coalesce(nullif(defaclnamespace, 0), 'public'::regnamespace),
+        format('to come in %s: %s', defaclnamespace::regnamespace, defaclobjtype), defaclrole, defaclacl FROM pg_default_acl
+)
+SELECT what, privilege_type, is_grantable::text, CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END
+FROM known JOIN pg_namespace ON pg_namespace.oid = inside, aclexplode(rights)
+WHERE nspname NOT LIKE 'pg\\_%' AND nspname NOT IN ('information_schema', 'lockstep') AND grantee <> owner
+UNION ALL SELECT pg_class.oid::regclass::text, option, '', ''
+FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace LEFT JOIN pg_class AS toast ON toast.oid = pg_class.reltoastrelid,
+    unnest(pg_class.reloptions || toast.reloptions) AS option WHERE nspname = 'public' AND pg_class.relkind IN ('r', 'p', 'i', 'I', 'm')";
 
 /// One golden, read.
 pub struct Golden {
@@ -199,6 +223,7 @@ impl Golden {
         if target.engine == Engine::Postgres {
             let (_, connection) = ground.database(&format!("{}_locks", self.name)).await?;
             run_script(&connection, target.engine, &self.before).await?;
+            connection.execute("CREATE SCHEMA lockstep", &[]).await?;
             golden_locks::check(&connection, &plan).await.context("locks")?;
         }
 
@@ -317,11 +342,13 @@ impl Stand {
         }
     }
 
-    fn as_text(&self, column: &str) -> String {
+    fn as_text(&self, column: &Column) -> String {
+        let name = self.quote(&column.name);
         match self.engine {
-            Engine::Sqlite | Engine::Postgres => format!("CAST({} AS text)", self.quote(column)),
+            Engine::Sqlite | Engine::Postgres => format!("CAST({name} AS text)"),
+            Engine::Mariadb | Engine::Mysql if column.data_type == "point" => format!("HEX(ST_AsBinary({name}))"),
             // Texts of bytes that are none would all look the same.
-            Engine::Mariadb | Engine::Mysql => format!("HEX(CAST({} AS char))", self.quote(column)),
+            Engine::Mariadb | Engine::Mysql => format!("HEX(CAST({name} AS char))"),
         }
     }
 
@@ -330,8 +357,8 @@ impl Stand {
         let mut rows = Rows::new();
         // What a virtual table keeps is its module's affair.
         for (key, table) in schema.tables.iter().filter(|(_, table)| !table.columns.is_empty()) {
-            let mut columns: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
-            columns.sort_unstable();
+            let mut columns: Vec<&Column> = table.columns.iter().collect();
+            columns.sort_unstable_by_key(|column| &column.name);
             let text: Vec<String> = columns.iter().map(|column| self.as_text(column)).collect();
             // PostgreSQL's keys are names as statements write them.
             let from = if self.engine == Engine::Postgres { key.clone() } else { self.quote(key) };
@@ -340,11 +367,15 @@ impl Stand {
                 columns
                     .iter()
                     .zip(row)
-                    .map(|(column, value)| format!("{column}={value:?}"))
+                    .map(|(column, value)| format!("{}={value:?}", column.name))
                     .collect::<Vec<_>>()
                     .join(" ")
             };
             rows.insert(key.clone(), found.into_iter().map(line).collect());
+        }
+        if self.engine == Engine::Postgres {
+            let found = self.connection.query(RIGHTS, &[]).await?;
+            rows.insert("rights".to_owned(), found.into_iter().map(|row| format!("{row:?}")).collect());
         }
         Ok((schema, rows))
     }

@@ -29,7 +29,8 @@ async fn run(golden: &Golden, ground: &Ground) -> Result<()> {
     run_script(&twin.connection, target.engine, golden.plain.as_deref().unwrap_or(&golden.change)).await?;
     let wanted = twin.look().await?;
 
-    let solo = Solo::start(Arc::clone(&stand.database)).await?;
+    let node = Solo::start(Arc::clone(&stand.database)).await?;
+    let solo = node.desk();
     solo.apply(plan.change.clone()).await?;
     let after = stand.look().await?;
     golden.compare(&after.0, &wanted.0)?;

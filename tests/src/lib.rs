@@ -8,6 +8,7 @@ pub mod cluster;
 pub mod corpus;
 pub mod golden;
 pub mod golden_executor;
+pub mod golden_killed;
 pub mod golden_locks;
 mod ground;
 pub mod network;

@@ -26,6 +26,8 @@ const NODE: NodeId = NodeId(1);
 /// A cluster of one node. Ends when dropped.
 pub(crate) struct Solo {
     log: Arc<Log>,
+    owner: Owner,
+    database: Arc<dyn Database>,
     running: JoinHandle<Ended>,
 }
 
@@ -63,21 +65,36 @@ impl Solo {
             trouble: Mutex::default(),
         });
         log.apply(ActorRole::Agent, Command::Bootstrap { cluster_id, node: NODE, candidate })?;
-        let reconciler = Reconciler {
-            node: NODE,
-            owner,
-            database,
-            source: log.clone(),
-            reporter: log.clone(),
-            neighbours: log.clone(),
-            sink: log.clone(),
-            memory: Arc::new(()),
-            settings: quick(),
-        };
-        let running = tokio::spawn(reconciler.run(CancellationToken::new()));
-        Ok(Self { log, running })
+        let running = tokio::spawn(reconciler(&log, &owner, &database).run(CancellationToken::new()));
+        Ok(Self { log, owner, database, running })
     }
 
+    /// The node ends in the middle of whatever it does.
+    pub(crate) async fn crash(&mut self) {
+        self.running.abort();
+        // What it waited for may come to an end meanwhile.
+        let _ = (&mut self.running).await;
+    }
+
+    /// The node starts again, with nothing but the log and its database.
+    pub(crate) fn restart(&mut self) {
+        self.running =
+            tokio::spawn(reconciler(&self.log, &self.owner, &self.database).run(CancellationToken::new()));
+    }
+
+    /// Where changes are submitted and waited for, whatever becomes of the node.
+    pub(crate) fn desk(&self) -> Desk {
+        Desk { log: Arc::clone(&self.log) }
+    }
+}
+
+/// Where a person stands.
+#[derive(Clone)]
+pub(crate) struct Desk {
+    log: Arc<Log>,
+}
+
+impl Desk {
     /// Submits a change and waits until it has settled, with an operator's consent wherever it asks for that.
     ///
     /// # Errors
@@ -144,6 +161,20 @@ impl Solo {
         });
         let trouble = self.log.trouble.lock().expect("nobody panicked with it");
         format!("{steps:#?}\nit waits for {:#?}\nthe node says {trouble:?}", state.gate())
+    }
+}
+
+fn reconciler(log: &Arc<Log>, owner: &Owner, database: &Arc<dyn Database>) -> Reconciler {
+    Reconciler {
+        node: NODE,
+        owner: owner.clone(),
+        database: Arc::clone(database),
+        source: log.clone(),
+        reporter: log.clone(),
+        neighbours: log.clone(),
+        sink: log.clone(),
+        memory: Arc::new(()),
+        settings: quick(),
     }
 }
 

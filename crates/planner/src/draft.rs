@@ -40,6 +40,8 @@ pub struct Draft {
     pub joins: bool,
     /// True: what it takes away is what the same change made, so that nobody need be asked.
     pub is_of_own: bool,
+    /// The table that it drops, where the same change made it.
+    pub drops: Option<String>,
 }
 
 /// What a rule makes of one statement.
@@ -85,7 +87,7 @@ impl Draft {
             requires,
             needs_approval: is_contract,
         };
-        Self { step, impact: Impact::default(), why: String::new(), joins: false, is_of_own: false }
+        Self { step, impact: Impact::default(), why: String::new(), joins: false, is_of_own: false, drops: None }
     }
 
     /// Says why.
@@ -123,6 +125,13 @@ impl Draft {
     pub fn of_own(mut self) -> Self {
         self.is_of_own = true;
         self
+    }
+
+    /// Says which table of the same change it drops.
+    #[must_use]
+    pub fn drops(mut self, table: &str) -> Self {
+        self.drops = Some(table.to_owned());
+        self.of_own()
     }
 
     /// Says that clients must know the change from this step on.

@@ -3,6 +3,7 @@
 //! Pure: text and a [`Catalog`] in, a [`Plan`] out. [`plan()`] takes plain DDL; a [`plan_file`] has the steps written by hand.
 //! Deliberately absent: reading files, and any knowledge of a running cluster.
 
+mod again;
 pub mod catalog;
 mod change;
 pub mod draft;

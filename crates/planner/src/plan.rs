@@ -1,5 +1,6 @@
 //! From a file of SQL to a change: each statement by its engine's rules, then the steps in an order that keeps their meaning.
 
+use crate::again;
 use crate::catalog::Catalog;
 use crate::draft::{Draft, Drafts, Impact};
 use crate::rules;
@@ -182,6 +183,7 @@ fn draft<'a>(
         let refused = |refusal| Error::Refused { file: file.to_owned(), line: statement.line, refusal };
         let (taken, drafts) = rules::plan(target, rest, catalog);
         let mut drafts = drafts.map_err(refused)?;
+        again::bring_back(&drafted, &mut drafts);
         ask_before_what_nothing_undoes(statement, &mut drafts);
         drafted.push((statement, drafts));
         drafted.extend(rest[1..taken].iter().map(|statement| (statement, Drafts::default())));

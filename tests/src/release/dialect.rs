@@ -43,6 +43,7 @@ impl Dialect {
         match self.0 {
             Engine::Sqlite => name,
             Engine::Postgres => format!("{name}::text"),
+            Engine::Mariadb | Engine::Mysql if column.kind == Kind::Point => format!("ST_AsText({name})"),
             Engine::Mariadb | Engine::Mysql => format!("CAST({name} AS char)"),
         }
     }
@@ -66,6 +67,9 @@ impl Dialect {
     ) -> String {
         let bound = match (self.0, &column.kind, value) {
             (_, _, Value::Null) => return "NULL".to_owned(),
+            (Engine::Mariadb | Engine::Mysql, Kind::Point, Value::Text(text)) => {
+                return format!("ST_GeomFromText({})", literal(text));
+            }
             (Engine::Postgres, _, Value::Text(text)) if column.is_converted() => return literal(text),
             (Engine::Postgres, Kind::Integer, Value::Text(text)) => {
                 Value::Integer(text.parse().unwrap_or_default())

@@ -19,6 +19,8 @@ pub(super) enum Kind {
     Json,
     /// Of whole numbers.
     Range,
+    /// A place on a plane.
+    Point,
     /// One of a few: a truth value, a value of an enum, what a partition takes.
     OneOf(Vec<String>),
 }
@@ -57,6 +59,7 @@ impl Kind {
             Self::Moment(zoned) => format!("{day} 10:00:00{}", if *zoned { "+00" } else { "" }),
             Self::Uuid => format!("7c1a2b6e-0000-4000-8000-{number:012}"),
             Self::Json => format!("{{\"value\": {number}}}"),
+            Self::Point => format!("POINT({number} 1)"),
             Self::Range => format!("[{number},{})", number + 1),
             Self::OneOf(values) => {
                 let index = usize::try_from(number).unwrap_or_default() % values.len().max(1);
@@ -102,6 +105,7 @@ pub(super) fn by_name(data_type: &str) -> Kind {
         "json" | "jsonb" => Kind::Json,
         "int4range" | "int8range" => Kind::Range,
         "boolean" => Kind::OneOf(vec!["true".to_owned(), "false".to_owned()]),
+        "point" => Kind::Point,
         "enum" => Kind::OneOf(quoted(data_type)),
         _ => Kind::Text,
     }

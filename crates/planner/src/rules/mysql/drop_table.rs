@@ -61,7 +61,7 @@ fn one(rule: &mut Rule<'_>, name: &str, together: &[String], if_exists: bool) ->
         .filter(|target| target != name)
         .collect();
     let is_new = rule.catalog.is_created_here(name);
-    let steps = if is_new { vec![at_once(name)] } else { steps(rule, name, &targets) };
+    let steps = if is_new { vec![at_once(name, &targets)] } else { steps(rule, name, &targets) };
     rule.catalog.schema.tables.remove(name);
     let mut drafts = on(name, steps);
     drafts.touches.extend(targets);
@@ -75,11 +75,12 @@ fn one(rule: &mut Rule<'_>, name: &str, together: &[String], if_exists: bool) ->
     Ok(drafts)
 }
 
-fn at_once(name: &str) -> Draft {
-    step(&format!("drop {name}"), Phase::Expand, vec![format!("DROP TABLE {}", q(name))], None)
+fn at_once(name: &str, targets: &[String]) -> Draft {
+    let dropped = step(&format!("drop {name}"), Phase::Expand, vec![format!("DROP TABLE {}", q(name))], None)
         .holds(name, EXCLUSIVE)
         .why("The table is new: nobody uses it.")
-        .of_own()
+        .drops(name);
+    targets.iter().fold(dropped, |step, target| step.holds(target, EXCLUSIVE))
 }
 
 fn steps(rule: &Rule<'_>, name: &str, targets: &[String]) -> Vec<Draft> {

@@ -2,7 +2,7 @@
 
 use super::lock::{ACCESS_EXCLUSIVE, Locks, SHARE_ROW_EXCLUSIVE, SHARE_UPDATE_EXCLUSIVE};
 use super::rename_column::switch;
-use super::{Found, Planned, Rule, on, opaque, q, refused};
+use super::{Found, Planned, Rule, notes, on, opaque, q, refused};
 use crate::draft::Draft;
 use crate::name;
 use lockstep_core::step::Phase;
@@ -65,8 +65,10 @@ pub(super) fn plan(rule: &mut Rule<'_>, found: &Found, operation: &AlterTableOpe
             Ok(on(&found.name, vec![step]))
         }
         AlterTableOperation::SetOptionsParens { .. } => {
-            let revert = rule.revert_by_directive("nothing is known of what was set before")?;
-            let step = step("settings", format!("ALTER TABLE {table} {operation}"), revert)
+            let (forward, revert) =
+                notes::settings(rule, &format!("ALTER TABLE {table}"), &found.name, &operation.to_string());
+            let name = format!("settings of {}", found.name.key());
+            let step = Draft::statements(&name, Phase::Expand, forward, Some(revert))
                 .holds(&found.name, SHARE_UPDATE_EXCLUSIVE)
                 .why("It counts for rows that are written from here on.");
             Ok(on(&found.name, vec![step]))

@@ -4,7 +4,9 @@ use super::lock::{ACCESS_EXCLUSIVE, Locks, SHARE_UPDATE_EXCLUSIVE};
 use super::opaque::{self, Words};
 use super::rename_column::switch;
 use super::table_name::Name;
-use super::{Found, Planned, Rule, alter_table, drop_constraint, identity_change, on, partition, q, rename_table};
+use super::{
+    Found, Planned, Rule, alter_table, drop_constraint, identity_change, notes, on, partition, q, rename_table,
+};
 use crate::catalog::Known;
 use crate::draft::{Draft, Drafts};
 use crate::plan::Refusal;
@@ -42,7 +44,17 @@ fn one(rule: &mut Rule<'_>, name: &Name, mut words: Words, reason: &str) -> Plan
         return rename_table::plan(rule, &found, &Name::new(&schema, &name.name));
     }
     let whole = words.rest();
-    if words.skip(&["RESET"]) || words.skip(&["CLUSTER", "ON"]) || words.skip(&["SET", "WITHOUT", "CLUSTER"]) {
+    if is_setting(&whole) {
+        let found = rule.found_named(name.clone())?;
+        let head = format!("ALTER TABLE {}", found.name.sql());
+        let (forward, revert) = notes::settings(rule, &head, &found.name, &whole);
+        let named = format!("settings of {}", found.name.key());
+        let step = Draft::statements(&named, Phase::Expand, forward, Some(revert))
+            .holds(&found.name, SHARE_UPDATE_EXCLUSIVE)
+            .why("It counts for rows that are written from here on.");
+        return Ok(on(&found.name, vec![step]));
+    }
+    if words.skip(&["CLUSTER", "ON"]) || words.skip(&["SET", "WITHOUT", "CLUSTER"]) {
         let found = rule.found_named(name.clone())?;
         let revert = rule.revert_by_directive("nothing is known of what was set before")?;
         let forward = vec![format!("ALTER TABLE {} {whole}", found.name.sql())];
@@ -164,8 +176,7 @@ fn of_column(rule: &mut Rule<'_>, found: &Found, column: &str, mut words: Words,
     if words.skip(&["DROP", "EXPRESSION"]) {
         return no_longer_computed(rule, found, column);
     }
-    let is_setting = |rest: &str| rest.starts_with("SET (") || rest.starts_with("RESET (");
-    if is_setting(&rest.to_uppercase()) {
+    if is_setting(&rest) {
         let revert = rule.revert_by_directive("nothing is known of what was set before")?;
         let step = Draft::statements(&format!("settings of {shown}"), Phase::Expand, vec![alter(&rest)], revert)
             .holds(&found.name, SHARE_UPDATE_EXCLUSIVE)
@@ -241,4 +252,10 @@ fn no_longer_computed(rule: &mut Rule<'_>, found: &Found, column: &str) -> Plann
     );
     drafts.hazards.push(format!("between this step and the switch, rows are written without a value in {shown}"));
     Ok(drafts)
+}
+
+/// `SET (...)` and `RESET (...)`.
+fn is_setting(change: &str) -> bool {
+    let upper = change.to_uppercase();
+    upper.starts_with("SET (") || upper.starts_with("RESET (")
 }

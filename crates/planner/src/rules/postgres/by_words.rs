@@ -1,18 +1,22 @@
-//! Statements that the parser does not know, of which the words say all that is needed: rights of objects to come, publications,
+//! Statements that the parser does not know, of which the words say all that is needed: publications,
 //! statistics, policies, rules, settings of indexes.
 
 use super::lock::{ACCESS_EXCLUSIVE, Locks, SHARE_UPDATE_EXCLUSIVE};
 use super::object::{self, anywhere, expand};
 use super::opaque::Words;
 use super::table_name::Name;
-use super::{Planned, Rule, index, q, rewriting};
+use super::{Planned, Rule, foreign, index, notes, q, rewriting, rights};
 use crate::draft::{Draft, Drafts};
 use crate::plan::Refusal;
+use crate::script::{Kind, Statement};
 
 /// `None`: there is no rule for it here.
 pub(super) fn plan(rule: &mut Rule<'_>, mut words: Words) -> Option<Planned> {
     if words.skip(&["ALTER", "DEFAULT", "PRIVILEGES"]) {
-        return Some(default_privileges(rule, &words.rest()));
+        return Some(rights::to_come(rule));
+    }
+    if let Some(planned) = rights::by_words(rule, &words).or_else(|| foreign::plan(rule, &words)) {
+        return Some(planned);
     }
     if words.skip(&["CREATE", "RULE"]) || words.skip(&["CREATE", "OR", "REPLACE", "RULE"]) {
         return Some(rewriting::create(rule, words));
@@ -38,46 +42,31 @@ pub(super) fn plan(rule: &mut Rule<'_>, mut words: Words) -> Option<Planned> {
     if words.skip(&["ALTER", "INDEX"]) {
         return index_settings(rule, words);
     }
+    if words.skip(&["ANALYZE"]) {
+        return analyze_each(rule, words);
+    }
     None
 }
 
-/// Rights of objects that are made from here on.
-fn default_privileges(rule: &Rule<'_>, rest: &str) -> Planned {
-    let upper = rest.to_uppercase();
-    let at = |word: &str| {
-        let padded = format!(" {upper} ");
-        padded.find(&format!(" {word} "))
-    };
-    let (verb, turned, preposition, other) = match (at("GRANT"), at("REVOKE")) {
-        (Some(at), None) => (at, "REVOKE", " TO ", " FROM "),
-        (None, Some(at)) => (at, "GRANT", " FROM ", " TO "),
-        _ => return Err(Refusal::new("these default rights cannot be read", "write GRANT or REVOKE once")),
-    };
-    let (head, action) = rest.split_at(verb);
-    let action = action.trim_start().split_once(' ').map_or("", |(_, action)| action);
-    let split = action.to_uppercase().rfind(preposition);
-    let Some(split) = split else {
-        return Err(Refusal::new("these default rights name nobody", "say to whom they are given"));
-    };
-    let whom = action[split + preposition.len()..].trim();
-    let bare = whom.to_uppercase().find(" WITH GRANT OPTION").map_or(whom, |at| &whom[..at]);
-    let bare = bare.strip_suffix(" CASCADE").or_else(|| bare.strip_suffix(" RESTRICT")).unwrap_or(bare);
-    let revert = format!("ALTER DEFAULT PRIVILEGES {head} {turned} {}{other}{bare}", &action[..split]);
-    let revert = revert.split_whitespace().collect::<Vec<_>>().join(" ");
-    let reverts = rule.statement.reverts();
-    let revert = if reverts.is_empty() { vec![revert] } else { reverts };
-    let step = expand(
-        &format!("rights of {bare} on what is made from here on"),
-        vec![rule.statement.sql.clone()],
-        Some(revert),
-        "It counts for objects to come: nobody has them yet.",
-    );
-    let mut drafts = anywhere(vec![step]);
-    drafts
-        .hazards
-        .push("it counts for objects that the agent's own role makes, unless it says FOR ROLE".to_owned());
-    drafts.hazards.push("a rollback leaves the opposite, also where it was so before".to_owned());
-    Ok(drafts)
+/// ANALYZE of several tables, each in a statement of its own.
+fn analyze_each(rule: &mut Rule<'_>, mut words: Words) -> Option<Planned> {
+    words.skip(&["VERBOSE"]);
+    let parts = words.rest_in_parts();
+    if parts.len() < 2 || parts.iter().any(|part| Words::of(part).name().is_err()) {
+        return None;
+    }
+    let mut all = Drafts::default();
+    for part in parts {
+        let sql = format!("ANALYZE {part}");
+        let kind = Kind::Parsed(super::parsed(&sql)?.into());
+        let statement = Statement { sql, kind, ..rule.statement.clone() };
+        let mut within = Rule { target: rule.target, statement: &statement, catalog: rule.catalog };
+        match super::of_statement(&mut within) {
+            Ok(drafts) => all.append(drafts),
+            Err(refusal) => return Some(Err(refusal)),
+        }
+    }
+    Some(Ok(all))
 }
 
 /// The tables of a list, which may say TABLE before each.
@@ -208,7 +197,7 @@ fn alter_policy(rule: &mut Rule<'_>, mut words: Words) -> Planned {
 }
 
 /// SET and RESET of what an index is kept with.
-fn index_settings(rule: &Rule<'_>, mut words: Words) -> Option<Planned> {
+fn index_settings(rule: &mut Rule<'_>, mut words: Words) -> Option<Planned> {
     words.skip(&["IF", "EXISTS"]);
     let name = words.name().ok()?;
     let change = words.rest();
@@ -218,11 +207,10 @@ fn index_settings(rule: &Rule<'_>, mut words: Words) -> Option<Planned> {
     Some(settings(rule, &name, &change))
 }
 
-fn settings(rule: &Rule<'_>, name: &Name, change: &str) -> Planned {
-    let revert = rule.revert_by_directive("nothing is known of what was set before")?;
-    let forward = vec![format!("ALTER INDEX {} {change}", name.sql())];
+fn settings(rule: &mut Rule<'_>, name: &Name, change: &str) -> Planned {
+    let (forward, revert) = notes::settings(rule, &format!("ALTER INDEX {}", name.sql()), name, change);
     let why = "It counts for what is written from here on.";
-    let step = expand(&format!("settings of index {}", name.key()), forward, revert, why);
+    let step = expand(&format!("settings of index {}", name.key()), forward, Some(revert), why);
     let table = index::find(rule, name).map(|(table, _)| table);
     let step = table.iter().fold(step, |step, table| step.holds(table, SHARE_UPDATE_EXCLUSIVE));
     Ok(Drafts { ..anywhere(vec![step]) })

@@ -36,7 +36,7 @@ fn one(rule: &mut Rule<'_>, name: &Name, together: &[Name], if_exists: bool, cas
     refuse_dependents(rule, name, together, cascade)?;
     let is_new = found.is_new;
     let targets = super::alter_table::foreign_targets(&found.table);
-    let steps = if is_new { vec![at_once(name)] } else { steps(rule, name, &targets) };
+    let steps = if is_new { vec![at_once(name, &targets)] } else { steps(rule, name, &targets) };
     rule.catalog.drop_table(&name.key());
     let mut drafts = on(name, steps);
     drafts.touches.extend(targets.iter().map(Name::key));
@@ -71,12 +71,14 @@ fn refuse_dependents(rule: &Rule<'_>, name: &Name, together: &[Name], cascade: b
     Ok(())
 }
 
-fn at_once(name: &Name) -> Draft {
+fn at_once(name: &Name, targets: &[Name]) -> Draft {
     let forward = vec![format!("DROP TABLE {}", name.sql())];
-    Draft::statements(&format!("drop {}", name.key()), Phase::Expand, forward, None)
+    // Foreign keys have triggers on the tables that they point at.
+    let dropped = Draft::statements(&format!("drop {}", name.key()), Phase::Expand, forward, None)
         .holds(name, ACCESS_EXCLUSIVE)
         .why("The table is new: nobody uses it.")
-        .of_own()
+        .drops(&name.key());
+    targets.iter().fold(dropped, |step, target| step.holds(target, ACCESS_EXCLUSIVE))
 }
 
 fn steps(rule: &Rule<'_>, name: &Name, targets: &[Name]) -> Vec<Draft> {

@@ -41,7 +41,6 @@ fn create_on(rule: &mut Rule<'_>, found: &Found, create: &CreateIndex) -> Planne
     } else {
         Vec::new()
     };
-    let drafts = drafts(rule, found, &partitions, &index, &mut written)?;
     let mut definition = definition(&found.name, &index, create);
     if partition_index::is_whole(&found.table) {
         definition = definition.replacen(
@@ -51,6 +50,7 @@ fn create_on(rule: &mut Rule<'_>, found: &Found, create: &CreateIndex) -> Planne
         );
     }
     let made = Index { unique: create.unique, valid: true, definition };
+    let drafts = drafts(rule, found, &partitions, (&index, &made), &mut written)?;
     partition_index::put(rule, &partitions, &made, &columns_in_name(create));
     rule.table_mut(&found.name).indexes.insert(index.name, made);
     Ok(drafts)
@@ -60,7 +60,7 @@ fn drafts(
     rule: &Rule<'_>,
     found: &Found,
     partitions: &[Found],
-    index: &Name,
+    (index, made): (&Name, &Index),
     written: &mut CreateIndex,
 ) -> Planned {
     let name = format!("index {}", index.key());
@@ -78,7 +78,7 @@ fn drafts(
     let mut step = if partitions.is_empty() {
         build(&name, &found.name, written.to_string(), index).scans(rule.rows(&found.name)).why("Built concurrently: writes go on while it is built. A build that stopped half-way is dropped and begun again.")
     } else {
-        partition_index::create(found, partitions, index, written, &columns_in_name(written))
+        partition_index::create(found, partitions, (index, made), written, &columns_in_name(written))
     };
     if written.unique
         && let Some(query) = duplicates(found, written)

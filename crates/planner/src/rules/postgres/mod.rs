@@ -22,6 +22,7 @@ mod drop_constraint;
 mod drop_table;
 mod enums;
 mod fill;
+mod foreign;
 mod formless;
 mod function;
 mod handover;
@@ -31,6 +32,7 @@ mod index;
 mod lock;
 mod naming;
 mod not_null;
+mod notes;
 mod numbering;
 mod object;
 mod opaque;
@@ -44,6 +46,7 @@ mod rename_table;
 mod reworded;
 mod rewrite;
 mod rewriting;
+mod rights;
 mod sequences;
 mod simple;
 mod sync;
@@ -174,8 +177,8 @@ fn other_objects(rule: &mut Rule<'_>, parsed: &ast::Statement) -> Planned {
         ast::Statement::Comment { object_type, object_name, .. } => {
             simple::comment(rule, *object_type, object_name)
         }
-        ast::Statement::Grant(grant) => simple::grant(rule, grant),
-        ast::Statement::Revoke(revoke) => simple::revoke(rule, revoke),
+        ast::Statement::Grant(grant) => rights::grant(rule, grant),
+        ast::Statement::Revoke(revoke) => rights::revoke(rule, revoke),
         ast::Statement::CreatePolicy(create) => simple::create_policy(rule, create),
         ast::Statement::DropPolicy(dropped) => simple::drop_policy(rule, dropped),
         ast::Statement::AlterIndex { name, operation } => simple::rename_index(rule, name, operation),
@@ -249,6 +252,7 @@ impl Rule<'_> {
     fn found_named(&self, name: Name) -> Result<Found, Refusal> {
         let key = name.key();
         match self.catalog.table(&key) {
+            Known::Table(table) if foreign::is_foreign(table) => Err(foreign::refusal(&name)),
             Known::Table(table) => {
                 Ok(Found { table: table.clone(), is_new: self.catalog.is_created_here(&key), name })
             }

@@ -149,6 +149,7 @@ pub(super) fn no_rule() -> Planned {
 }
 
 /// The words of a statement, one after the other.
+#[derive(Clone)]
 pub(super) struct Words {
     tokens: Vec<Token>,
     at: usize,

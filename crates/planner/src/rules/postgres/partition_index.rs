@@ -72,13 +72,19 @@ struct Part {
     index: Name,
     /// Statements that make it.
     make: Vec<String>,
+    /// It was there before: what makes another one that takes its place on the way back, and is called so.
+    kept: Option<(Name, String)>,
 }
 
 /// One step for all.
 fn built(name: &str, whole: &Found, index: &Name, head: (String, Mode), parts: &[Part], unmake: String) -> Draft {
     let attach = |part: &Part| format!("ALTER INDEX {} ATTACH PARTITION {}", index.sql(), part.index.sql());
     let mut forward = vec![head.0];
-    let mut revert = vec![unmake];
+    // The whole takes those along that were there before it.
+    let kept = || parts.iter().filter_map(|part| Some((&part.index, part.kept.as_ref()?)));
+    let mut revert: Vec<String> = kept().map(|(_, (_, build))| build.clone()).collect();
+    revert.push(unmake);
+    revert.extend(kept().map(|(index, (again, _))| in_place_of(index, again)));
     for part in parts {
         forward.extend(part.make.iter().cloned());
         forward.push(attach(part));
@@ -90,7 +96,9 @@ fn built(name: &str, whole: &Found, index: &Name, head: (String, Mode), parts: &
                 q(&part.index.name)
             ));
         }
-        revert.push(format!("DROP INDEX CONCURRENTLY IF EXISTS {}", part.index.sql()));
+        if part.kept.is_none() {
+            revert.push(format!("DROP INDEX CONCURRENTLY IF EXISTS {}", part.index.sql()));
+        }
     }
     let alone = |statements| Action::Statements { statements, transactional: false };
     let step = Draft::new(name, Phase::Expand, alone(forward), Some(alone(revert))).holds(&whole.name, head.1).why(
@@ -102,22 +110,49 @@ fn built(name: &str, whole: &Found, index: &Name, head: (String, Mode), parts: &
     parts.iter().fold(step, |step, part| step.holds(&part.table, mode))
 }
 
-/// An index over all partitions. `written` says the name of the index and of the whole.
+/// The one that was built anew gets the name of the one that went with the whole; where that did not go, it is not needed.
+fn in_place_of(index: &Name, again: &Name) -> String {
+    let literal = format!("'{}'", index.sql().replace('\'', "''"));
+    let body = format!(
+        "\nBEGIN\n  IF pg_catalog.to_regclass({literal}) IS NULL THEN\n    ALTER INDEX {} RENAME TO {};\n  ELSE\n    \
+         DROP INDEX IF EXISTS {};\n  END IF;\nEND ",
+        again.sql(),
+        q(&index.name),
+        again.sql(),
+    );
+    format!("DO {}", super::sync::dollar_quoted(&body))
+}
+
+/// An index over all partitions; one that a partition has already is taken in, as the server does it. `written` says the name of the index and of the whole.
 pub(super) fn create(
     whole: &Found,
     partitions: &[Found],
-    index: &Name,
+    (index, made): (&Name, &Index),
     written: &CreateIndex,
     columns_in_name: &str,
 ) -> Draft {
     let mut parts = Vec::new();
     for partition in partitions {
+        if let Some((own, there)) = part_of(partition, made) {
+            let own = partition.name.beside(&own);
+            let again = partition.name.beside(&crate::name::own("again", &[&own.schema, &own.name]));
+            let (head, to) =
+                (format!("INDEX {} ON ", as_printed(&own.name)), format!("INDEX {} ON ", q(&again.name)));
+            let build = index::concurrently(&there.definition.replacen(&head, &to, 1));
+            parts.push(Part {
+                table: partition.name.clone(),
+                index: own,
+                make: Vec::new(),
+                kept: Some((again, build)),
+            });
+            continue;
+        }
         let own = partition.name.beside(&own_name(partition, columns_in_name, "idx"));
         let mut build = written.clone();
         build.name = Some(ObjectName(vec![ObjectNamePart::Identifier(quoted(&own.name))]));
         build.table_name = partition.name.object();
         build.concurrently = true;
-        parts.push(Part { table: partition.name.clone(), index: own, make: vec![build.to_string()] });
+        parts.push(Part { table: partition.name.clone(), index: own, make: vec![build.to_string()], kept: None });
     }
     let mut only = written.clone();
     only.concurrently = false;
@@ -136,7 +171,7 @@ fn own_name(partition: &Found, columns: &str, label: &str) -> String {
 
 /// Notes the index of each partition.
 pub(super) fn put(rule: &mut Rule<'_>, partitions: &[Found], made: &Index, columns_in_name: &str) {
-    for partition in partitions {
+    for partition in partitions.iter().filter(|partition| part_of(partition, made).is_none()) {
         let own = own_name(partition, columns_in_name, "idx");
         let Some((_, body)) = made.definition.split_once(" USING ") else { continue };
         let unique = if made.unique { "UNIQUE " } else { "" };
@@ -159,7 +194,7 @@ pub(super) fn key(
     for partition in partitions {
         let own = own_name(partition, &in_name, label);
         let make = super::add_constraint::key_statements(partition, &own, definition, kind).to_vec();
-        parts.push(Part { table: partition.name.clone(), index: partition.name.beside(&own), make });
+        parts.push(Part { table: partition.name.clone(), index: partition.name.beside(&own), make, kept: None });
     }
     let table = whole.name.sql();
     let only = format!("ALTER TABLE ONLY {table} ADD CONSTRAINT {} {definition}", q(name));

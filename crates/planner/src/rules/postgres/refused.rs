@@ -4,7 +4,7 @@ use super::Planned;
 use crate::plan::Refusal;
 
 /// First words of a statement, why it is refused, and what to do instead.
-const REFUSED: [(&str, &str, &str); 31] = [
+const REFUSED: [(&str, &str, &str); 41] = [
     (
         "VACUUM FULL",
         "it writes the whole table anew while nobody can read it",
@@ -80,6 +80,44 @@ const REFUSED: [(&str, &str, &str); 31] = [
         "CREATE USER MAPPING",
         "it holds a password, which would stand in the log of the cluster",
         "do it by hand on every node",
+    ),
+    (
+        "CREATE SERVER",
+        "it says where another server is, and each node would have its own",
+        "do it by hand on every node",
+    ),
+    ("ALTER SERVER", "each node has its own", "do it by hand on every node"),
+    ("DROP SERVER", "each node has its own", "do it by hand on every node"),
+    (
+        "ALTER USER MAPPING",
+        "it holds a password, which would stand in the log of the cluster",
+        "do it by hand on every node",
+    ),
+    ("DROP USER MAPPING", "each node has its own", "do it by hand on every node"),
+    (
+        "CREATE FOREIGN DATA WRAPPER",
+        "what reads other servers is a matter of each node",
+        "do it by hand on every node",
+    ),
+    (
+        "ALTER FOREIGN DATA WRAPPER",
+        "what reads other servers is a matter of each node",
+        "do it by hand on every node",
+    ),
+    (
+        "DROP FOREIGN DATA WRAPPER",
+        "what reads other servers is a matter of each node",
+        "do it by hand on every node",
+    ),
+    (
+        "IMPORT FOREIGN SCHEMA",
+        "which tables it makes depends on what another server has",
+        "write CREATE FOREIGN TABLE for each",
+    ),
+    (
+        "ALTER FOREIGN TABLE",
+        "its rows are another server's, which no step can fill or prove",
+        "drop it and make it anew, or accept the statement with `-- lockstep: opaque` and `-- lockstep: revert ...`",
     ),
     ("DROP OWNED", "it drops objects without naming them", "drop each by its name"),
     ("REASSIGN OWNED", "owners are a matter of the server, not of a change", "do it by hand on every node"),

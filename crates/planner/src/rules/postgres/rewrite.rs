@@ -2,6 +2,7 @@
 
 use crate::name;
 use sqlparser::dialect::PostgreSqlDialect;
+use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Token, Tokenizer, Word};
 
 /// True when `sql` may mean the column somewhere.
@@ -9,6 +10,40 @@ pub(super) fn mentions(sql: &str, column: &str) -> bool {
     // What cannot be read may mean anything.
     let Some(tokens) = tokens(sql) else { return true };
     (0..tokens.len()).any(|position| is_column(&tokens, position, column))
+}
+
+/// True when the query may read this column of this table. `is_relation` knows tables and views by their bare names: a column behind the
+/// name that the query gives to another of them is not meant.
+pub(super) fn may_read(sql: &str, table: &str, column: &str, is_relation: &dyn Fn(&str) -> bool) -> bool {
+    let Some(mut tokens) = tokens(sql) else { return true };
+    tokens.retain(|token| !matches!(token, Token::Whitespace(_)));
+    let (mut own, mut others) = (Vec::new(), Vec::new());
+    for (position, token) in tokens.iter().enumerate() {
+        let is_as = matches!(tokens.get(position + 1), Some(Token::Word(word)) if word.keyword == Keyword::AS);
+        let alias = match tokens.get(position + 1 + usize::from(is_as)) {
+            Some(Token::Word(alias)) if alias.keyword == Keyword::NoKeyword => Some(meant(alias)),
+            _ => None,
+        };
+        match token {
+            Token::Word(word) if meant(word) == table => own.push(alias.unwrap_or_else(|| meant(word))),
+            Token::Word(word) if is_relation(&meant(word)) => others.push(alias.unwrap_or_else(|| meant(word))),
+            // What a query in brackets reads is not looked into.
+            Token::RParen => own.extend(alias),
+            _ => {}
+        }
+    }
+    (0..tokens.len()).filter(|position| is_column(&tokens, *position, column)).any(|position| {
+        let before = |distance: usize| position.checked_sub(distance).map(|at| &tokens[at]);
+        match (before(2), before(1)) {
+            (Some(Token::Word(qualifier)), Some(Token::Period)) => {
+                let qualifier = meant(qualifier);
+                own.contains(&qualifier) || !others.contains(&qualifier)
+            }
+            // What a column of the query is called.
+            (_, Some(Token::Word(word))) => word.keyword != Keyword::AS,
+            _ => true,
+        }
+    })
 }
 
 /// True when `sql` may name the type somewhere.
@@ -62,7 +97,30 @@ fn meant(word: &Word) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{mentions, printed_otherwise, with_column};
+    use super::{may_read, mentions, printed_otherwise, with_column};
+
+    #[test]
+    fn a_column_of_another_table_is_not_meant() {
+        let reads = |sql| may_read(sql, "post", "name", &|name| ["post", "community"].contains(&name));
+        for sql in [
+            "SELECT p.name FROM post p, community c",
+            "SELECT name FROM post, community c",
+            "SELECT post.name FROM public.post",
+            "SELECT x.name FROM (SELECT * FROM post) x",
+            "SELECT c.name FROM (SELECT * FROM post) AS c WHERE EXISTS (SELECT FROM community c)",
+            "SELECT c.id FROM community c JOIN post AS p ON p.name = c.title",
+            "SELECT c.name FROM community c WHERE EXISTS (SELECT FROM post c WHERE c.name = 'a')",
+        ] {
+            assert!(reads(sql), "{sql}");
+        }
+        for sql in [
+            "SELECT c.name FROM post p, community c",
+            "SELECT p.title AS name FROM post p",
+            "SELECT community.name FROM community JOIN post p ON p.community = community.id",
+        ] {
+            assert!(!reads(sql), "{sql}");
+        }
+    }
 
     #[test]
     fn columns_are_told_from_functions_types_and_strings() {

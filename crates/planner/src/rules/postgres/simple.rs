@@ -1,4 +1,4 @@
-//! Sequences, schemas, extensions, comments, rights, policies.
+//! Sequences, schemas, extensions, comments, policies.
 
 use super::lock::{ACCESS_EXCLUSIVE, Locks, SHARE_UPDATE_EXCLUSIVE};
 use super::object::{self, anywhere, expand};
@@ -11,7 +11,7 @@ use crate::plan::Refusal;
 use lockstep_core::step::{Action, Phase};
 use sqlparser::ast::{
     AlterIndexOperation, Analyze, CommentObject, CreateExtension, CreatePolicy, DataType, DropExtension,
-    DropPolicy, Grant, GrantObjects, ObjectName, Revoke, SchemaName,
+    DropPolicy, ObjectName, SchemaName,
 };
 
 pub(super) fn create_sequence(
@@ -187,55 +187,6 @@ pub(super) fn analyze(rule: &Rule<'_>, analyze: &Analyze) -> Planned {
     Ok(Drafts { touches: vec![name.key()], ..anywhere(vec![step]) })
 }
 
-pub(super) fn grant(rule: &Rule<'_>, grant: &Grant) -> Planned {
-    let Some(objects) = &grant.objects else {
-        return Err(Refusal::new(
-            "a role as a member of another is a matter of the server",
-            "do it by hand on every node",
-        ));
-    };
-    let objects = on_objects(objects)?;
-    let whom = listed(&grant.grantees);
-    let option = if grant.with_grant_option { " WITH GRANT OPTION" } else { "" };
-    let forward = vec![format!("GRANT {} ON {objects} TO {whom}{option}", grant.privileges)];
-    let revert = Some(vec![format!("REVOKE {} ON {objects} FROM {whom}", grant.privileges)]);
-    let reverts = rule.statement.reverts();
-    let revert = if reverts.is_empty() { revert } else { Some(reverts) };
-    let step =
-        expand(&format!("rights of {whom}"), forward, revert, "More is allowed from here on: nobody fails.");
-    let mut drafts = anywhere(vec![step]);
-    drafts.hazards.push("a rollback takes the rights away, also from one who had them before".to_owned());
-    Ok(drafts)
-}
-
-pub(super) fn revoke(rule: &Rule<'_>, revoke: &Revoke) -> Planned {
-    let Some(objects) = &revoke.objects else {
-        return Err(Refusal::new(
-            "a role as a member of another is a matter of the server",
-            "do it by hand on every node",
-        ));
-    };
-    let objects = on_objects(objects)?;
-    let whom = listed(&revoke.grantees);
-    let forward = format!("REVOKE {} ON {objects} FROM {whom}", revoke.privileges);
-    let back = vec![format!("GRANT {} ON {objects} TO {whom}", revoke.privileges)];
-    Ok(object::dropping(rule, &format!("rights of {whom} on {objects}"), forward, Some(back)))
-}
-
-fn listed<T: ToString>(items: &[T]) -> String {
-    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-}
-
-fn on_objects(objects: &GrantObjects) -> Result<String, Refusal> {
-    match objects {
-        GrantObjects::Tables(tables) => {
-            let names = tables.iter().map(|table| Name::of(table).map(|name| name.sql()));
-            Ok(names.collect::<Result<Vec<_>, _>>()?.join(", "))
-        }
-        other => Ok(other.to_string()),
-    }
-}
-
 pub(super) fn create_policy(rule: &mut Rule<'_>, create: &CreatePolicy) -> Planned {
     let found = rule.found(&create.table_name)?;
     let policy = name::meant(&create.name);
@@ -269,7 +220,7 @@ pub(super) fn rename_index(rule: &mut Rule<'_>, written: &ObjectName, operation:
     let AlterIndexOperation::RenameIndex { index_name } = operation;
     let (from, to) = (Name::of(written)?, name::parts(index_name).pop().unwrap_or_default());
     let owner = rule.catalog.schema.tables.iter_mut().find(|(key, table)| {
-        table.indexes.contains_key(&from.name)
+        (table.indexes.contains_key(&from.name) || table.constraints.contains_key(&from.name))
             && Name::from_key(key).is_some_and(|name| name.schema == from.schema)
     });
     let touches = owner.as_ref().map(|(key, _)| (*key).clone());
@@ -277,12 +228,16 @@ pub(super) fn rename_index(rule: &mut Rule<'_>, written: &ObjectName, operation:
     if owner.is_none() && may_be_absent && rule.catalog.is_complete {
         return object::nothing(format!("there is no index {}: nothing is done", from.key()));
     }
-    if let Some((_, table)) = owner
-        && let Some(mut index) = table.indexes.remove(&from.name)
-    {
-        let head = format!("INDEX {} ON ", as_printed(&from.name));
-        index.definition = index.definition.replacen(&head, &format!("INDEX {} ON ", as_printed(&to)), 1);
-        table.indexes.insert(to.clone(), index);
+    if let Some((_, table)) = owner {
+        // The index of a key has its name, and the key gets the new one with it.
+        if let Some(key) = table.constraints.remove(&from.name) {
+            table.constraints.insert(to.clone(), key);
+        }
+        if let Some(mut index) = table.indexes.remove(&from.name) {
+            let head = format!("INDEX {} ON ", as_printed(&from.name));
+            index.definition = index.definition.replacen(&head, &format!("INDEX {} ON ", as_printed(&to)), 1);
+            table.indexes.insert(to.clone(), index);
+        }
     }
     let rename = |from: &Name, to: &str| format!("ALTER INDEX {} RENAME TO {}", from.sql(), q(to));
     let forward = vec![rename(&from, &to)];

@@ -14,6 +14,7 @@ use crate::name;
 use crate::plan::{Refusal, Target};
 use lockstep_core::schema::{Column, Constraint, ConstraintKind};
 use lockstep_core::step::{Action, Assertion, Backfill, Phase};
+use std::collections::BTreeSet;
 
 /// A column beside another one.
 pub(super) struct Twin<'a> {
@@ -193,9 +194,13 @@ pub(super) fn mentioned_elsewhere(rule: &Rule<'_>, found: &Found, column: &str) 
 
 /// A view that uses the table, and the column of it.
 pub(super) fn view_on(rule: &Rule<'_>, table: &Name, column: Option<&str>) -> Option<String> {
-    let uses = |text: &str| {
-        rewrite::mentions(text, &table.name) && column.is_none_or(|column| rewrite::mentions(text, column))
-    };
+    let schema = &rule.catalog.schema;
+    let keys = schema.tables.keys().chain(schema.objects.get("view").into_iter().flat_map(|views| views.keys()));
+    let relations: BTreeSet<String> = keys.filter_map(|key| Some(Name::from_key(key)?.name)).collect();
+    let reads =
+        |text: &str, column: &str| rewrite::may_read(text, &table.name, column, &|name| relations.contains(name));
+    let uses =
+        |text: &str| rewrite::mentions(text, &table.name) && column.is_none_or(|column| reads(text, column));
     let views = rule.catalog.schema.objects.get("view")?;
     views.iter().find(|(_, text)| uses(text)).map(|(name, _)| format!("view {name}"))
 }

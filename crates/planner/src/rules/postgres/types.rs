@@ -1,6 +1,6 @@
 //! Types and default expressions as the server prints them.
 
-use super::table_name::Name;
+use super::table_name::{Name, as_printed};
 use crate::catalog::Catalog;
 use crate::name;
 use sqlparser::ast::{
@@ -47,10 +47,17 @@ pub(super) fn printed(catalog: &Catalog, data_type: &DataType) -> String {
 fn custom(catalog: &Catalog, written: &ObjectName, modifiers: &[String]) -> String {
     let modifiers = if modifiers.is_empty() { String::new() } else { format!("({})", modifiers.join(",")) };
     let made = Name::of(written).ok().map(|name| name.key());
-    let is_known = |key: &String| catalog.schema.objects.get("type").is_some_and(|types| types.contains_key(key));
+    // A table is a type, too: that of its rows.
+    let is_known = |key: &String| {
+        let types = catalog.schema.objects.get("type");
+        types.is_some_and(|types| types.contains_key(key)) || catalog.schema.tables.contains_key(key)
+    };
     match made.filter(is_known) {
         Some(key) => format!("{key}{modifiers}"),
-        None => format!("{}{modifiers}", name::parts(written).join(".")),
+        None => {
+            let parts: Vec<String> = name::parts(written).iter().map(|part| as_printed(part)).collect();
+            format!("{}{modifiers}", parts.join("."))
+        }
     }
 }
 

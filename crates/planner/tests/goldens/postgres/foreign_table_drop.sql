@@ -1,0 +1,6 @@
+CREATE EXTENSION file_fdw;
+CREATE SERVER files FOREIGN DATA WRAPPER file_fdw;
+CREATE FOREIGN TABLE lines (line text) SERVER files OPTIONS (filename '/dev/null');
+-- change
+-- lockstep: revert CREATE FOREIGN TABLE public.lines (line text) SERVER files OPTIONS (filename '/dev/null')
+DROP FOREIGN TABLE lines;

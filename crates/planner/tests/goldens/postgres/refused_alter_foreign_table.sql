@@ -1,0 +1,3 @@
+CREATE TABLE users (id bigint PRIMARY KEY);
+-- change
+ALTER FOREIGN TABLE lines ALTER COLUMN line SET NOT NULL;

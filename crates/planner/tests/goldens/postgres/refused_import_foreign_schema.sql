@@ -1,0 +1,3 @@
+CREATE TABLE users (id bigint PRIMARY KEY);
+-- change
+IMPORT FOREIGN SCHEMA public FROM SERVER far INTO public;

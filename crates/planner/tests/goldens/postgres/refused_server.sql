@@ -1,0 +1,3 @@
+CREATE TABLE users (id bigint PRIMARY KEY);
+-- change
+CREATE SERVER far FOREIGN DATA WRAPPER file_fdw;
