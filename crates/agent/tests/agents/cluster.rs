@@ -147,7 +147,7 @@ async fn a_renewal_is_answered_by_the_leader_only() {
     let status = until_status(&agents[0], |status| status.leader_node_id.is_some()).await;
     let leader = status.leader_node_id.unwrap();
     for agent in &agents {
-        let request = v1::RenewRequest { session_id: session.session_id };
+        let request = v1::RenewRequest { session_id: session.session_id, failures: 0 };
         let answer = sessions(agent).await.renew(request).await;
         if agent.identity().node_id == leader {
             let renewed = answer.unwrap().into_inner();
