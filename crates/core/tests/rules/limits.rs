@@ -29,8 +29,8 @@ fn values_are_written_with_their_unit() {
 
 #[test]
 fn what_cannot_be_meant_says_what_it_must_look_like() {
-    let names =
-        "replication_lag, sessions_running, lock_waiters, load, free_disk, probe_p99, execute_duration, cost";
+    let names = "replication_lag, sessions_running, lock_waiters, load, free_disk, probe_p99, execute_duration, cost, \
+                 client_failures";
     check("lag=5s", &format!("there is no reading `lag`; there are {names}"));
     check("probe_p99", &format!("must be NAME=VALUE; names are {names}"));
     let problem = |name: &str, value: &str, example: &str| {
@@ -64,10 +64,10 @@ fn a_change_has_its_own_limits_and_for_the_rest_the_usual_ones() {
 }
 
 #[test]
-fn what_waiting_does_not_bring_down_cannot_throttle() {
+fn what_work_does_not_wait_for_cannot_throttle() {
     let limits = Limits { throttle: [(Kind::Cost, Some(300))].into(), ..Limits::default() };
     let problem = limits.problem().expect("a problem");
-    assert_eq!(problem, "`cost` cannot throttle: waiting would not bring it down; make it a threshold");
+    assert_eq!(problem, "`cost` cannot throttle: work does not wait for it; make it a threshold");
     assert_eq!(Limits::usual().problem(), None);
 }
 
