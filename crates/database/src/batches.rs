@@ -311,7 +311,7 @@ async fn look_for_end<'a>(
 
 /// Rows that change their key while others are gone through are gone through again, as long as each round leaves fewer.
 #[derive(Default)]
-struct Rounds {
+pub(crate) struct Rounds {
     left: Option<u64>,
 }
 
@@ -319,8 +319,13 @@ impl Rounds {
     /// Up to where; `None` when there is to be no other round.
     async fn another<'a>(&mut self, table: &mut impl Table<'a>) -> Result<Option<Key>, Error> {
         let Some(left) = table.left_over().await? else { return Ok(None) };
+        if self.goes_on(left) { table.last_key().await } else { Ok(None) }
+    }
+
+    /// True when another round is to be made for so many rows.
+    pub(crate) fn goes_on(&mut self, left: u64) -> bool {
         let is_getting_on = self.left.is_none_or(|before| left < before);
         self.left = Some(left);
-        if left > 0 && is_getting_on { table.last_key().await } else { Ok(None) }
+        left > 0 && is_getting_on
     }
 }

@@ -2,9 +2,10 @@
 
 mod conformance;
 
-use conformance::{Stand, conformance, execute, forward, owner, statements};
+use conformance::{Running, Stand, conformance, execute, forward, one_integer, owner, statements};
 use lockstep_core::Engine;
-use lockstep_database::Error;
+use lockstep_core::step::{Action, Backfill};
+use lockstep_database::{Error, Progress};
 
 async fn stand() -> Stand {
     let directory = tempfile::tempdir().unwrap();
@@ -126,4 +127,49 @@ async fn a_rebuilt_table_keeps_what_points_at_it() {
     assert!(matches!(error, Error::Violations { .. }), "{error}");
     execute(&database, &forward(1, rebuild("INSERT INTO users_new SELECT id, name FROM users"))).await.unwrap();
     assert_eq!(conformance::one_integer(&plain, "SELECT count(*) FROM posts").await, 2);
+}
+
+/// Without a key, rows have numbers, and VACUUM gives them others.
+#[tokio::test]
+async fn a_table_without_a_key_is_gone_through_until_no_row_needs_it() {
+    let stand = stand().await;
+    let plain = stand.plain().await;
+    plain
+        .batch(
+            "CREATE TABLE notes (text TEXT, seen INTEGER);
+             INSERT INTO notes (text) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)
+                SELECT 'note ' || i FROM n;
+             DELETE FROM notes WHERE rowid % 2 = 0",
+        )
+        .await
+        .unwrap();
+    let fill = Backfill {
+        table: "notes".to_owned(),
+        key: vec!["rowid".to_owned()],
+        set: "seen = coalesce(seen, 0) + 1".to_owned(),
+        only_where: Some("seen IS NULL".to_owned()),
+        batch_rows_max: 50,
+    };
+    let job = forward(1, Action::Backfill(fill.clone()));
+    let database = stand.claimed().await;
+    let mut running = Running::start(&database, &job);
+    running.progress.wait_for(|progress| progress.rows_done >= 1_000).await.unwrap();
+    running.hold.send_replace(true);
+    running.progress.wait_for(Progress::is_held).await.unwrap();
+    let next = 2 * running.progress.borrow().rows_done;
+    plain.batch("VACUUM").await.unwrap();
+    let moved = format!("SELECT count(*) FROM notes WHERE seen IS NULL AND rowid < {next}");
+    assert!(one_integer(&plain, &moved).await > 0, "rows have got numbers that it was past already");
+    // An agent that starts anew goes on where the ledger says.
+    running.result.abort();
+    let _ = running.result.await;
+    drop(database);
+    let database = stand.claimed().await;
+    let measurement = Running::start(&database, &job).result.await.unwrap().unwrap();
+    assert_eq!(measurement.rows, 2_500, "each row was written once");
+    assert_eq!(one_integer(&plain, "SELECT count(*) FROM notes WHERE seen <> 1 OR seen IS NULL").await, 0);
+
+    let blind = forward(2, Action::Backfill(Backfill { only_where: None, ..fill }));
+    let error = Running::start(&database, &blind).result.await.unwrap().unwrap_err();
+    assert!(error.to_string().contains("give `only_where`"), "{error}");
 }

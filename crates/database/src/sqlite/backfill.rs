@@ -1,9 +1,13 @@
 //! Keyset batches, each its own transaction together with its cursor.
+//!
+//! A table without a key has the numbers of its rows, which VACUUM may change: rows must show whether they still need it, and the
+//! table is gone through again until none does.
 
 use super::execute::{Run, claim_row};
 use super::ledger;
 use super::session::Here;
 use crate::batch_size::BatchSize;
+use crate::batches::Rounds;
 use crate::error::Error;
 use crate::ledger::{Reached, State};
 use crate::retry::milliseconds;
@@ -19,6 +23,9 @@ use std::time::{Duration, Instant};
 
 /// A batch holds the write lock of the whole file: shorter than on engines that lock rows.
 const BATCH_TARGET_MAX: Duration = Duration::from_millis(25);
+
+/// The key of a table that has none.
+const ROW_NUMBER: &str = "rowid";
 
 /// One column of a key, kept so that nothing is lost on the way through text.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -73,6 +80,7 @@ pub(super) async fn run(run: &mut Run<'_>, backfill: &Backfill) -> Result<Measur
     let mut reached = begin.reached;
     let mut span = span_of(run, &backfill, &reached).await?;
     let mut size = BatchSize::new(backfill.batch_rows_max, run.job.patience.batch_target.min(BATCH_TARGET_MAX));
+    let mut rounds = Rounds::default();
     loop {
         run.progress.send_modify(|progress| {
             progress.rows_done = reached.rows_done;
@@ -81,9 +89,21 @@ pub(super) async fn run(run: &mut Run<'_>, backfill: &Backfill) -> Result<Measur
         });
         run.go_on().await?;
         let batch_started = Instant::now();
+        let (within, rows) = (span.clone(), size.rows());
+        // The end of the batch is found before the write lock is taken: finding it may read pages from disk.
+        let find =
+            move |here: &Here<'_>, backfill: &Backfill, step: &str| find_end(here, backfill, step, &within, rows);
+        let end = look(run, Arc::clone(&backfill), find).await?;
+        if end.is_none()
+            && is_by_number(&backfill)
+            && rounds.goes_on(look(run, Arc::clone(&backfill), left_over).await?)
+        {
+            span = Span { after: Vec::new(), until: look(run, Arc::clone(&backfill), last_key).await? };
+            continue;
+        }
         let rows_before = reached.rows_done;
         let last;
-        (span, reached, last) = batch(run, &backfill, span, reached, size.rows()).await?;
+        (span, reached, last) = batch(run, &backfill, span, reached, end, rows).await?;
         if last {
             break;
         }
@@ -111,10 +131,24 @@ fn check(run: &Run<'_>, backfill: &Backfill) -> Result<(), Error> {
         "a backfill needs the columns of a key"
     } else if backfill.batch_rows_max == 0 {
         "`batch_rows_max` must be at least 1"
+    } else if is_by_number(backfill) && backfill.only_where.is_none() {
+        "rows of a table without a key must show whether they need it: give `only_where`"
     } else {
         return Ok(());
     };
     Err(Error::InvalidAction { step: run.job.step_name.clone(), reason: reason.to_owned() })
+}
+
+fn is_by_number(backfill: &Backfill) -> bool {
+    backfill.key == [ROW_NUMBER]
+}
+
+/// How many rows still need it.
+fn left_over(here: &Here<'_>, backfill: &Backfill, _step: &str) -> Result<u64, Error> {
+    let needs = backfill.only_where.as_deref().unwrap_or("true");
+    let sql = format!("SELECT count(*) FROM {} WHERE {needs}", backfill.table);
+    let count = here.connection.query_row(&sql, (), |row| row.get::<_, i64>(0));
+    count.map(|rows| u64::try_from(rows).unwrap_or(0)).map_err(|error| here.meaning(&sql, &error))
 }
 
 async fn look<T: Send + 'static>(
@@ -154,14 +188,12 @@ async fn batch(
     backfill: &Arc<Backfill>,
     span: Span<KeyValue>,
     reached: Reached,
+    end: Option<End>,
     rows: u32,
 ) -> Result<(Span<KeyValue>, Reached, bool), Error> {
-    let within = span.clone();
-    // The end of the batch is found before the write lock is taken: finding it may read pages from disk.
-    let end =
-        look(run, Arc::clone(backfill), move |here, backfill, step| find_end(here, backfill, step, &within, rows))
-            .await?;
-    let last = end.as_ref().is_none_or(|end| end.rows < u64::from(rows) || end.key == span.until);
+    // Where rows may have got other numbers, only a look at all of them tells.
+    let is_end = |end: &End| !is_by_number(backfill) && (end.rows < u64::from(rows) || end.key == span.until);
+    let last = end.as_ref().is_none_or(is_end);
     let backfill = Arc::clone(backfill);
     run.attempts.next_transaction();
     let (span, next) = run

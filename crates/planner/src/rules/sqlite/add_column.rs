@@ -78,7 +78,7 @@ fn fill(scope: &Scope, column: &Column, expression: &str) -> Result<Draft, Refus
     let name = quote(&column.name);
     let forward = Backfill {
         table: quote(&found.name),
-        key: key_of(found)?,
+        key: key_or_number(found)?,
         set: format!("{name} = {expression}"),
         only_where: Some(format!("{name} IS {default}")),
         batch_rows_max: BATCH_ROWS_MAX,
@@ -91,6 +91,13 @@ fn fill(scope: &Scope, column: &Column, expression: &str) -> Result<Draft, Refus
     );
     draft.impact.rows_estimate = found.rows;
     Ok(draft.why("Rows that are there get their value in small batches, between which others write."))
+}
+
+/// As [`key_of`], for rows that show whether they still need it: their numbers are key enough.
+fn key_or_number(found: &Found) -> Result<Vec<String>, Refusal> {
+    const NUMBER: &str = "rowid";
+    let is_hidden = found.table.columns.iter().any(|column| column.name.eq_ignore_ascii_case(NUMBER));
+    key_of(found).or_else(|refusal| if is_hidden { Err(refusal) } else { Ok(vec![NUMBER.to_owned()]) })
 }
 
 /// The key by which batches go through a table.
