@@ -35,6 +35,7 @@ pub(crate) struct Batch<'s> {
     pub(crate) rows: u64,
     /// What the ledger says afterwards.
     pub(crate) state: State,
+    begun: Instant,
     shared: &'s Shared,
 }
 
@@ -248,7 +249,6 @@ async fn one<'s, 'a>(
 ) -> Result<(), Error> {
     table.around().attempts.next_transaction();
     loop {
-        let begun = Instant::now();
         match table.write(&batch).await {
             Err(Error::Busy { .. }) => {
                 size.shrink();
@@ -258,11 +258,11 @@ async fn one<'s, 'a>(
             }
             Err(error) => return Err(error),
             Ok(turn) => {
-                turn.committed();
-                // Pages without rows say nothing of what a row takes.
+                // Pages without rows say nothing of what a row takes, and what a commit takes does not depend on them.
                 if batch.rows > 0 {
-                    size.observe(batch.rows, begun.elapsed());
+                    size.observe(batch.rows, turn.rows_took);
                 }
+                turn.committed();
                 return Ok(());
             }
         }

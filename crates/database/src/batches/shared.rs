@@ -7,6 +7,7 @@ use crate::ledger::{Reached, State};
 use crate::span::Span;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
@@ -115,7 +116,7 @@ impl Shared {
     }
 
     fn batch(&self, after: Key, until: Key, rows: u64) -> Batch<'_> {
-        Batch { after, until: Some(until), rows, state: State::Claimed, shared: self }
+        Batch { after, until: Some(until), rows, state: State::Claimed, begun: Instant::now(), shared: self }
     }
 
     /// The first rows of a part are somebody's; what is behind `until` is free.
@@ -160,10 +161,11 @@ impl Shared {
 
     /// What ends the work.
     pub(super) fn end(&self, state: State) -> Batch<'_> {
-        Batch { after: Key::new(), until: None, rows: 0, state, shared: self }
+        Batch { after: Key::new(), until: None, rows: 0, state, begun: Instant::now(), shared: self }
     }
 
     pub(super) async fn turn<'s>(&'s self, batch: &Batch<'s>, rows_written: u64) -> Turn<'s> {
+        let rows_took = batch.begun.elapsed();
         let ledger = self.ledger.lock().await;
         let mut reached = ledger.clone();
         if batch.until.is_some() {
@@ -174,7 +176,7 @@ impl Shared {
             reached.rows_written += rows_written;
             reached.batches += 1;
         }
-        Turn { reached, after: batch.until.as_ref().map(|_| batch.after.clone()), ledger, shared: self }
+        Turn { rows_took, reached, after: batch.until.as_ref().map(|_| batch.after.clone()), ledger, shared: self }
     }
 
     pub(super) fn into_reached(self) -> Reached {
@@ -184,6 +186,8 @@ impl Shared {
 
 /// The right to write the ledger.
 pub(crate) struct Turn<'s> {
+    /// From the beginning of the transaction until the rows were written.
+    pub(super) rows_took: Duration,
     /// What it is to say.
     pub(crate) reached: Reached,
     /// Which part is done then.
