@@ -441,6 +441,18 @@ impl Inner {
 
     /// Where a node is reached by agents.
     pub(crate) fn peer_address(&self, node: u64) -> Option<String> {
+        self.agreed_address(node).map(|agreed| self.peers.address_of(node, agreed))
+    }
+
+    /// A member says that it is at another address now; see [`Peers::moved`].
+    pub(crate) fn hear_move(&self, node: u64, to: &str) {
+        if let Some(from) = self.agreed_address(node) {
+            self.peers.moved(node, from, to.to_owned());
+        }
+    }
+
+    /// Where the cluster believes that a node is reached by agents.
+    fn agreed_address(&self, node: u64) -> Option<String> {
         let known = self
             .replica
             .with_state(|state| state.nodes().get(&NodeId(node)).map(|node| node.addresses.peer.clone()));

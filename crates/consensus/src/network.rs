@@ -72,7 +72,8 @@ impl Connection {
         let moved = |state: &lockstep_core::State| {
             state.nodes().get(&NodeId(self.target)).map(|node| node.addresses.peer.clone())
         };
-        self.network.replica.with_state(moved).unwrap_or_else(|| self.member.peer.clone())
+        let agreed = self.network.replica.with_state(moved).unwrap_or_else(|| self.member.peer.clone());
+        self.network.peers.address_of(self.target, agreed)
     }
 
     pub(crate) fn error(&self, error: CallError, action: RPCTypes) -> RpcError {

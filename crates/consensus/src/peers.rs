@@ -74,11 +74,19 @@ impl std::fmt::Display for CallError {
 
 impl std::error::Error for CallError {}
 
+/// What a member says of its peer address before the cluster has agreed on it.
+struct Moved {
+    /// What the cluster believes when the member says so.
+    from: String,
+    to: String,
+}
+
 /// The way to all other agents.
 pub(crate) struct Peers {
     connect_timeout: Duration,
     identity: OnceLock<Identity>,
     channels: Mutex<HashMap<String, Channel>>,
+    moved: Mutex<HashMap<u64, Moved>>,
     removed: watch::Sender<bool>,
     #[cfg(test)]
     pub(crate) cut_off: std::sync::atomic::AtomicBool,
@@ -90,6 +98,7 @@ impl Peers {
             connect_timeout: config.connect_timeout,
             identity: OnceLock::new(),
             channels: Mutex::default(),
+            moved: Mutex::default(),
             removed: watch::Sender::new(false),
             #[cfg(test)]
             cut_off: std::sync::atomic::AtomicBool::new(false),
@@ -109,6 +118,19 @@ impl Peers {
     /// Turns true once this node has been removed from the cluster.
     pub(crate) fn removed(&self) -> &watch::Sender<bool> {
         &self.removed
+    }
+
+    /// A member says that it has moved. It is called there at once: its own vote may be needed to agree on that. Should another
+    /// agent be there, that one refuses the calls.
+    pub(crate) fn moved(&self, node: u64, from: String, to: String) {
+        self.moved.lock().unwrap_or_else(PoisonError::into_inner).insert(node, Moved { from, to });
+    }
+
+    /// Where a member is to be called; `agreed` is where the cluster believes that it is.
+    pub(crate) fn address_of(&self, node: u64, agreed: String) -> String {
+        let moved = self.moved.lock().unwrap_or_else(PoisonError::into_inner);
+        // Once the cluster has agreed on something else, that is newer.
+        moved.get(&node).filter(|moved| moved.from == agreed).map_or(agreed, |moved| moved.to.clone())
     }
 
     pub(crate) fn header(&self, target: u64) -> PeerHeader {

@@ -6,9 +6,9 @@ use crate::network::SnapshotHead;
 use crate::peers::{MESSAGE_BYTES_MAX, REFUSED_KEY, Refused};
 use crate::raft::Snapshot;
 use crate::snapshot::Body;
-use crate::{Error, append, join, propose};
+use crate::{Error, Proposal, append, join, propose};
 use bytes::Bytes;
-use lockstep_core::NodeId;
+use lockstep_core::{Command, NodeId};
 use lockstep_proto::v1;
 use lockstep_proto::v1::peer_service_server::{PeerService, PeerServiceServer};
 use serde::Serialize;
@@ -170,8 +170,16 @@ impl PeerService for Service {
     ) -> Answer<v1::ForwardProposalsResponse> {
         let request = request.into_inner();
         self.admit(request.header.as_ref())?;
+        let sender = request.header.as_ref().map_or(0, |header| header.sender_node_id);
         let proposals =
-            request.proposals.iter().map(|proposal| decode(proposal)).collect::<Result<Vec<_>, _>>()?;
+            request.proposals.iter().map(|proposal| decode(proposal)).collect::<Result<Vec<Proposal>, _>>()?;
+        for proposal in &proposals {
+            if let Command::MoveNode { node, addresses } = &proposal.command
+                && node.0 == sender
+            {
+                self.inner.hear_move(sender, &addresses.peer);
+            }
+        }
         let outcomes = propose::commit_here(&self.inner, proposals).await;
         let outcomes = outcomes.iter().map(encode).collect::<Result<_, _>>()?;
         Ok(Response::new(v1::ForwardProposalsResponse { outcomes }))

@@ -108,7 +108,7 @@ pub(crate) async fn run_pushes(inner: Arc<Inner>) {
 async fn push_to_all(inner: &Inner, me: NodeId, sequence: u64, value: &serde_json::Value) {
     let others: Vec<(NodeId, String)> = inner.replica.with_state(|state| {
         let others = state.nodes().values().filter(|node| node.id != me);
-        others.map(|node| (node.id, node.addresses.peer.clone())).collect()
+        others.map(|node| (node.id, inner.peers.address_of(node.id.0, node.addresses.peer.clone()))).collect()
     });
     let payload = bytes::Bytes::from(value.to_string());
     let pushes = others.into_iter().map(|(node, address)| {

@@ -18,7 +18,7 @@ use tokio::runtime::Runtime;
 pub(super) const CLUSTER: &str = "cluster-under-test";
 pub(super) const SECRET: &str = "join secret";
 /// Far more than anything here takes on a busy machine: it only turns a hang into a failure that says what it waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) struct Cluster {
     pub(super) agents: Vec<Agent>,
@@ -164,11 +164,16 @@ impl Cluster {
 
 impl Agent {
     pub(super) async fn start(name: String, directory: PathBuf, config: Config, clock: Arc<dyn Clock>) -> Self {
-        let probe = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let address = probe.local_addr().expect("its address").to_string();
-        let mut agent = Self { name, address, directory, config, clock, life: None };
-        agent.begin(probe.into_std().expect("a listener")).await;
+        let mut agent = Self { name, address: String::new(), directory, config, clock, life: None };
+        agent.start_elsewhere().await;
         agent
+    }
+
+    /// Comes back after [`Agent::kill`] or [`Agent::stop`], at another address, with the same data.
+    pub(super) async fn start_elsewhere(&mut self) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        self.address = listener.local_addr().expect("its address").to_string();
+        self.begin(listener.into_std().expect("a listener")).await;
     }
 
     /// Comes back after [`Agent::kill`] or [`Agent::stop`], at the same address, with the same data.
@@ -241,6 +246,12 @@ impl Agent {
 
     pub(super) fn propose(&self, proposal: Proposal) -> BoxFuture<'static, Result<Committed, Error>> {
         self.run(|consensus| async move { consensus.propose(proposal).await })
+    }
+
+    /// Tells the cluster where it is now.
+    pub(super) async fn tells_its_address(&self) -> Result<Committed, Error> {
+        let addresses = self.candidate().addresses;
+        self.run(|consensus| async move { consensus.move_to(addresses).await }).await
     }
 
     pub(super) async fn read_barrier(&self) -> Result<LogIndex, Error> {

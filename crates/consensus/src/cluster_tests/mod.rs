@@ -7,6 +7,7 @@ mod harness;
 mod joining;
 mod leader_loss;
 mod leaving;
+mod moving;
 mod reading;
 mod replication;
 mod snapshots;

@@ -1,0 +1,25 @@
+use super::harness::{Cluster, eventually, open_session};
+
+/// Nothing can be agreed on without it, not even where it is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_of_two_voters_that_lacks_entries_comes_back_elsewhere() {
+    let mut cluster = Cluster::of(2).await;
+    let (leader, follower) = (cluster.leader().await, cluster.follower().await);
+    cluster.agents[follower].kill();
+    let before = cluster.agents[leader].status().last_log;
+    let written = cluster.agents[leader].propose(open_session("client"));
+    eventually("the leader has written what the other one lacks", || {
+        cluster.agents[leader].status().last_log > before
+    })
+    .await;
+    cluster.agents[follower].start_elsewhere().await;
+    let moved = async {
+        while let Err(error) = cluster.agents[follower].tells_its_address().await {
+            assert!(error.retryable(), "{error}");
+        }
+    };
+    tokio::time::timeout(super::harness::PATIENCE, moved).await.expect("the cluster agrees on where it is");
+    written.await.expect("a quorum");
+    cluster.settled(2).await;
+    cluster.equal_digests().await;
+}
