@@ -35,7 +35,6 @@ pub(crate) struct Batch<'s> {
     pub(crate) rows: u64,
     /// What the ledger says afterwards.
     pub(crate) state: State,
-    begun: Instant,
     shared: &'s Shared,
 }
 
@@ -116,7 +115,12 @@ pub(crate) async fn run<'a>(
 ) -> Result<(Reached, Vec<Measurement>), Error> {
     let spans = spans_of(table, &reached).await?;
     let rows_total_estimate = table.estimate().await?;
-    let shared = Shared::new(spans, reached, batch_rows_max, rows_total_estimate);
+    table.around().progress.send_modify(|progress| {
+        progress.rows_done = reached.rows_done;
+        progress.batches = reached.batches;
+        progress.rows_total_estimate = rows_total_estimate;
+    });
+    let shared = Shared::new(spans, reached, batch_rows_max);
     let (mut helped, mut rounds) = (Vec::new(), Rounds::default());
     loop {
         helped.extend(together(table, crew, &shared).await?);
@@ -159,6 +163,9 @@ async fn together<'a>(
     let seat = |number| Seat { number, room: room.clone() };
     let own = async {
         let done = work(table, shared, &seat(0)).await;
+        if done.is_err() {
+            shared.give_up();
+        }
         over.cancel();
         done
     };
@@ -190,6 +197,9 @@ async fn help(
         let counted = Counted::begin(progress);
         let done = crew.help(shared, &seat).await;
         drop(counted);
+        if done.is_err() {
+            shared.give_up();
+        }
         match done? {
             Some(measurement) => helped.push(measurement),
             None => return Ok(helped),
@@ -215,18 +225,9 @@ impl Drop for Counted<'_> {
 
 /// Batch after batch, until there is none left to begin or no room.
 pub(crate) async fn work<'a>(table: &mut impl Table<'a>, shared: &Shared, seat: &Seat) -> Result<(), Error> {
-    let done = batches(table, shared, seat).await;
-    if done.is_err() {
-        shared.give_up();
-    }
-    done
-}
-
-async fn batches<'a>(table: &mut impl Table<'a>, shared: &Shared, seat: &Seat) -> Result<(), Error> {
     let mut size = BatchSize::new(shared.batch_rows_max, table.around().job.patience.batch_target);
     while seat.has_room() {
-        let Around { job, place, progress, attempts } = table.around();
-        progress.send_modify(|progress| shared.tell(progress));
+        let Around { job, place, attempts, .. } = table.around();
         attempts.go_on(place, &job.step_name).await?;
         match shared.take(table, size.rows()).await? {
             Taken::Nothing => break,
@@ -249,6 +250,7 @@ async fn one<'s, 'a>(
 ) -> Result<(), Error> {
     table.around().attempts.next_transaction();
     loop {
+        let begun = Instant::now();
         match table.write(&batch).await {
             Err(Error::Busy { .. }) => {
                 size.shrink();
@@ -260,9 +262,9 @@ async fn one<'s, 'a>(
             Ok(turn) => {
                 // Pages without rows say nothing of what a row takes, and what a commit takes does not depend on them.
                 if batch.rows > 0 {
-                    size.observe(batch.rows, turn.rows_took);
+                    size.observe(batch.rows, turn.since - begun);
                 }
-                turn.committed();
+                turn.committed(table.around().progress);
                 return Ok(());
             }
         }
@@ -273,14 +275,13 @@ async fn one<'s, 'a>(
 async fn finish<'a>(table: &mut impl Table<'a>, shared: &Shared) -> Result<(), Error> {
     loop {
         let Around { job, place, progress, attempts } = table.around();
-        progress.send_modify(|progress| shared.tell(progress));
         attempts.go_on(place, &job.step_name).await?;
         match table.write(&shared.end(job.kind.done())).await {
             Err(Error::Busy { .. }) => {
                 let Around { job, place, attempts, .. } = table.around();
                 attempts.pause(place, &job.step_name).await?;
             }
-            written => return written.map(Turn::committed),
+            written => return written.map(|turn| turn.committed(progress)),
         }
     }
 }

@@ -15,7 +15,8 @@ pub struct Health {
     pub replication_lag_ms: Option<u64>,
     /// Sessions that run a statement now, those of the agent left out; `None` where the engine does not tell.
     pub sessions_running: Option<u32>,
-    /// Sessions that ran a statement within the last second, those of the agent left out; `None` where the engine does not tell.
+    /// Sessions that ran a statement within the last second, those of the agent left out; `None` where that is not told. Whom the agent
+    /// may not see counts.
     pub sessions_lately: Option<u32>,
     /// Sessions that wait for a lock; `None` where the engine does not tell.
     pub sessions_waiting_on_locks: Option<u32>,

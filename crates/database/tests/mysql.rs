@@ -64,6 +64,7 @@ fn endless(engine: Engine) -> &'static str {
 }
 
 conformance!(stand);
+conformance!(servers stand);
 
 /// One statement that commits by itself, and what the schema must show of it.
 const ADD_KEY: &str = "ALTER TABLE users ADD KEY (name)";
@@ -347,6 +348,7 @@ async fn missing_rights_are_named_with_what_to_grant() {
         .unwrap();
     let limited = lockstep_database::connect(chosen(), &dsn).unwrap();
     assert_eq!(remedies(&limited).await, of_server);
+    assert_eq!(limited.health().await.sessions_lately, None, "whose sessions are not seen may be at work");
     plain.batch(&format!("DROP ROLE owner_{name}")).await.unwrap();
     let limited = lockstep_database::connect(chosen(), &dsn).unwrap();
     for remedy in of_server.iter().chain([&all]) {

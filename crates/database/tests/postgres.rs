@@ -45,6 +45,7 @@ async fn stand() -> Stand {
 }
 
 conformance!(stand);
+conformance!(servers stand);
 
 fn alone(sql: &[&str]) -> Action {
     Action::Statements { statements: sql.iter().map(|&sql| sql.to_owned()).collect(), transactional: false }

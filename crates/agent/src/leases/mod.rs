@@ -17,9 +17,9 @@ mod keeper;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use cluster::{Agreed, Cluster};
-
 use book::{Book, Renewal};
+use cluster::Facts;
+pub(crate) use cluster::{Agreed, Cluster};
 use lockstep_consensus::Error;
 use lockstep_core::{Refusal, SessionId};
 use std::collections::BTreeMap;
@@ -83,11 +83,8 @@ impl Leases {
             if let Some(eviction) = facts.eviction {
                 return Err(Refusal::SessionEvicting { session, by: eviction.by, reason: eviction.reason }.into());
             }
-            match self.shared.renew_once(received, session, facts.ttl_ms)? {
-                Renewal::Renewed { remaining, ttl } => {
-                    self.shared.note_failures(session, &facts.app, failures);
-                    return Ok(Granted { ttl, remaining });
-                }
+            match self.shared.renew_once(received, session, &facts, failures)? {
+                Renewal::Renewed { remaining, ttl } => return Ok(Granted { ttl, remaining }),
                 Renewal::Unknown => return Err(Refusal::UnknownSession { session }.into()),
                 Renewal::Expiring => {}
             }
@@ -118,19 +115,23 @@ impl Shared {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn renew_once(&self, received: Instant, session: SessionId, ttl_ms: u64) -> Result<Renewal, Error> {
+    fn renew_once(
+        &self,
+        received: Instant,
+        session: SessionId,
+        facts: &Facts,
+        failures: u32,
+    ) -> Result<Renewal, Error> {
         let mut book = self.book();
         let book = book.as_mut().ok_or(Error::NotLeader { leader: None })?;
         let now = Instant::now();
         // The state may know a session before its event has been seen here.
-        book.add(now, session, ttl_ms);
-        Ok(book.renew(now, received, session))
-    }
-
-    fn note_failures(&self, session: SessionId, app: &str, failures: u32) {
-        if let Some(book) = self.book().as_mut() {
-            book.note_failures(Instant::now(), session, app, failures);
+        book.add(now, session, facts.ttl_ms);
+        let renewal = book.renew(now, received, session);
+        if matches!(renewal, Renewal::Renewed { .. }) {
+            book.note_failures(now, session, &facts.app, failures);
         }
+        Ok(renewal)
     }
 
     fn decided(&self) {

@@ -7,14 +7,13 @@ use crate::ledger::{Reached, State};
 use crate::span::Span;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
-use tokio::sync::Notify;
+use std::time::Instant;
 use tokio::sync::futures::Notified;
+use tokio::sync::{Notify, watch};
 
 /// What is left, and how far the ledger is.
 pub(crate) struct Shared {
     pub(super) batch_rows_max: u32,
-    rows_total_estimate: Option<u64>,
     /// Never held while anything is awaited.
     parts: Mutex<Vec<Part>>,
     /// Held while the end of a batch is looked for: what is free stays so meanwhile.
@@ -22,8 +21,6 @@ pub(crate) struct Shared {
     /// What is committed. Held from before the ledger is written until that is, so that each batch is written on top of the one
     /// before.
     ledger: tokio::sync::Mutex<Reached>,
-    /// The newest of it, for those who do not wait.
-    shown: Mutex<Reached>,
     given_up: AtomicBool,
     /// Something was done or became free, or was given up.
     changed: Notify,
@@ -46,19 +43,12 @@ struct Part {
 }
 
 impl Shared {
-    pub(super) fn new(
-        spans: Vec<Span<String>>,
-        reached: Reached,
-        batch_rows_max: u32,
-        rows_total_estimate: Option<u64>,
-    ) -> Self {
+    pub(super) fn new(spans: Vec<Span<String>>, reached: Reached, batch_rows_max: u32) -> Self {
         let part = |span| Part { span, is_taken: false };
         Self {
             batch_rows_max,
-            rows_total_estimate,
             parts: Mutex::new(spans.into_iter().map(part).collect()),
             choosing: tokio::sync::Mutex::default(),
-            shown: Mutex::new(reached.clone()),
             ledger: tokio::sync::Mutex::new(reached),
             given_up: AtomicBool::new(false),
             changed: Notify::new(),
@@ -67,10 +57,6 @@ impl Shared {
 
     fn parts(&self) -> MutexGuard<'_, Vec<Part>> {
         self.parts.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn shown(&self) -> MutexGuard<'_, Reached> {
-        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// All rows once more.
@@ -87,13 +73,6 @@ impl Shared {
     /// Nothing is left to begin.
     pub(super) fn is_over(&self) -> bool {
         self.given_up.load(Ordering::Relaxed) || self.parts().is_empty()
-    }
-
-    pub(super) fn tell(&self, progress: &mut Progress) {
-        let shown = self.shown();
-        progress.rows_done = shown.rows_done;
-        progress.batches = shown.batches;
-        progress.rows_total_estimate = self.rows_total_estimate;
     }
 
     /// The next batch of about so many rows.
@@ -116,7 +95,7 @@ impl Shared {
     }
 
     fn batch(&self, after: Key, until: Key, rows: u64) -> Batch<'_> {
-        Batch { after, until: Some(until), rows, state: State::Claimed, begun: Instant::now(), shared: self }
+        Batch { after, until: Some(until), rows, state: State::Claimed, shared: self }
     }
 
     /// The first rows of a part are somebody's; what is behind `until` is free.
@@ -161,11 +140,11 @@ impl Shared {
 
     /// What ends the work.
     pub(super) fn end(&self, state: State) -> Batch<'_> {
-        Batch { after: Key::new(), until: None, rows: 0, state, begun: Instant::now(), shared: self }
+        Batch { after: Key::new(), until: None, rows: 0, state, shared: self }
     }
 
     pub(super) async fn turn<'s>(&'s self, batch: &Batch<'s>, rows_written: u64) -> Turn<'s> {
-        let rows_took = batch.begun.elapsed();
+        let since = Instant::now();
         let ledger = self.ledger.lock().await;
         let mut reached = ledger.clone();
         if batch.until.is_some() {
@@ -176,7 +155,7 @@ impl Shared {
             reached.rows_written += rows_written;
             reached.batches += 1;
         }
-        Turn { rows_took, reached, after: batch.until.as_ref().map(|_| batch.after.clone()), ledger, shared: self }
+        Turn { since, reached, after: batch.until.as_ref().map(|_| batch.after.clone()), ledger, shared: self }
     }
 
     pub(super) fn into_reached(self) -> Reached {
@@ -186,8 +165,8 @@ impl Shared {
 
 /// The right to write the ledger.
 pub(crate) struct Turn<'s> {
-    /// From the beginning of the transaction until the rows were written.
-    pub(super) rows_took: Duration,
+    /// When the rows had been written.
+    pub(super) since: Instant,
     /// What it is to say.
     pub(crate) reached: Reached,
     /// Which part is done then.
@@ -198,11 +177,14 @@ pub(crate) struct Turn<'s> {
 
 impl Turn<'_> {
     /// The transaction is committed. Without this nothing has happened.
-    pub(super) fn committed(mut self) {
+    pub(super) fn committed(mut self, progress: &watch::Sender<Progress>) {
         if let Some(after) = &self.after {
             self.shared.remove(after);
         }
-        self.shared.shown().clone_from(&self.reached);
-        self.ledger.clone_from(&self.reached);
+        progress.send_modify(|progress| {
+            progress.rows_done = self.reached.rows_done;
+            progress.batches = self.reached.batches;
+        });
+        *self.ledger = self.reached;
     }
 }

@@ -59,7 +59,8 @@ async fn ask(database: &Mysql) -> Result<Health, Error> {
         reachable: true,
         replication_lag_ms: lag_ms,
         sessions_running: sessions.map(|(running, ..)| running),
-        sessions_lately: sessions.map(|(_, lately, _)| lately),
+        // Who may not see the waits of others does not see who is at work either.
+        sessions_lately: row_waits.and(sessions).map(|(_, lately, _)| lately),
         sessions_waiting_on_locks: sessions.map(|(.., waiting)| waiting + row_waits.unwrap_or(0)),
         oldest_transaction_ms: oldest.flatten(),
         ..Health::default()

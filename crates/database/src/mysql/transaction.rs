@@ -30,6 +30,7 @@ pub(super) struct Run<'a> {
 }
 
 /// What it takes to work on the same job with another connection.
+#[derive(Clone, Copy)]
 pub(super) struct Again<'a> {
     server: &'a Server,
     job: &'a Job,
@@ -45,10 +46,7 @@ impl<'a> Again<'a> {
         if self.locks_gaps {
             return None;
         }
-        let run = async {
-            let (connection, _) = self.server.connect().await?;
-            Run::on(self.server, connection, self.job, self.progress, self.control).await
-        };
+        let run = async { Run::on(self.server.connect().await?.0, *self).await };
         run.await.inspect_err(|error| tracing::debug!(%error, "a backfill goes on without another session")).ok()
     }
 }
@@ -97,17 +95,12 @@ impl<'a> Run<'a> {
     ) -> Result<Self, Error> {
         let (mut connection, _) = server.connect().await?;
         claim::run_alone(server, &mut connection, job.patience.deadline).await?;
-        Self::on(server, connection, job, progress, control).await
+        let locks_gaps = locks_gaps(server, &mut connection).await?;
+        Self::on(connection, Again { server, job, progress, control, locks_gaps }).await
     }
 
-    async fn on(
-        server: &'a Server,
-        mut connection: Conn,
-        job: &'a Job,
-        progress: &'a watch::Sender<Progress>,
-        control: &'a Control,
-    ) -> Result<Self, Error> {
-        let locks_gaps = locks_gaps(server, &mut connection).await?;
+    async fn on(mut connection: Conn, again: Again<'a>) -> Result<Self, Error> {
+        let Again { server, job, progress, control, locks_gaps } = again;
         run(&server.place, &mut connection, &settings(job, locks_gaps)).await?;
         let watchdog = Watchdog::start(server, connection.id(), &job.patience);
         let leftover = KillOnDrop::new(server, connection.id());

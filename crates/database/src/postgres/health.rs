@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::Instant;
 use tokio_postgres::{Client, Row};
 
+/// What the agent's role may not see of others is NULL: they may be clients, at work.
 /// A standby that has replayed all that it received is not behind, however long ago the last transaction was; but only as long as
 /// it receives: one that is cut off from its primary does not know what it lacks.
 const SQL: &str = "
@@ -21,10 +22,9 @@ SELECT
     (extract(epoch FROM clock_timestamp() - min(xact_start)) * 1000)::bigint,
     (SELECT setting FROM pg_settings WHERE name = 'data_directory' AND
         (inet_client_addr() IS NULL OR inet_client_addr() = inet_server_addr())),
-    -- What the agent's role may not see of others is NULL.
     count(*) FILTER (WHERE coalesce(state = 'active' OR state_change > clock_timestamp() - interval '1 s', true))
 FROM pg_stat_activity
-WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
+WHERE datname = current_database() AND coalesce(backend_type, 'client backend') = 'client backend' AND pid <> pg_backend_pid()
     AND application_name <> current_setting('application_name')";
 
 /// What receives this server's log, a base backup on its way left out. While a standby catches up, the lag that the server

@@ -159,6 +159,22 @@ pub(crate) async fn goes_on_in_smaller_batches_up_to_a_row_that_is_held(stand: S
     assert_eq!(one_integer(&plain, "SELECT count(*) FROM users WHERE touched = 1").await, 500);
 }
 
+/// What the ledger and the commit take does not depend on how many rows there are: fewer would only take longer.
+#[allow(dead_code, reason = "an engine without a server has no ledger that can be slowed")]
+pub(crate) async fn a_slow_ledger_makes_no_small_batches(stand: Stand, slow_ledger: &str) {
+    const ROWS: u32 = 5_000;
+    let plain = stand.users(ROWS).await;
+    let database = stand.claimed().await;
+    plain.batch(slow_ledger).await.unwrap();
+    let patience = Patience { batch_target: Duration::from_millis(150), ..Patience::default() };
+    let job = Job { patience, ..forward(1, Action::Backfill(touch(1_000))) };
+    let mut running = Running::start(&database, &job);
+    // 500 rows a batch is where it begins.
+    let shrinks = running.progress.wait_for(|progress| progress.batches > 10).await.is_ok();
+    assert!(!shrinks, "batches shrink with what does not depend on them");
+    running.result.await.unwrap().unwrap();
+}
+
 /// Several sessions: the one that cannot go on keeps no others from it; whoever goes on after them does what is left, and no more.
 #[allow(dead_code, reason = "an engine that locks whole files has one writer")]
 pub(crate) async fn several_sessions_pass_a_row_that_is_held(stand: Stand) {

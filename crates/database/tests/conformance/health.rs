@@ -21,7 +21,9 @@ pub(crate) async fn sessions_at_work_are_told_and_the_agents_own_are_not(stand: 
     running.result.abort();
 }
 
-async fn health(database: &Arc<dyn Database>, wanted: impl Fn(&Health) -> bool) {
+/// Waits until it is as wanted.
+#[allow(dead_code, reason = "as above")]
+pub(crate) async fn health(database: &Arc<dyn Database>, wanted: impl Fn(&Health) -> bool) {
     let seen = async {
         while !wanted(&database.health().await) {
             tokio::task::yield_now().await;

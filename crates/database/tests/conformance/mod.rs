@@ -174,6 +174,15 @@ macro_rules! conformance {
             }
         )*
     };
+    // Where rows are locked one by one, and others have sessions, too.
+    (servers $stand:path) => {
+        conformance!($stand:
+            backfill::goes_on_in_smaller_batches_up_to_a_row_that_is_held
+            backfill::several_sessions_pass_a_row_that_is_held
+            backfill::several_sessions_are_held_together
+            health::sessions_at_work_are_told_and_the_agents_own_are_not
+        );
+    };
     ($stand:path) => {
         conformance!($stand:
             execute::a_version_takes_effect_once_however_often_it_is_asked_for

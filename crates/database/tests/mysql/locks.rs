@@ -42,11 +42,6 @@ async fn a_statement_gives_way_to_those_who_wait_behind_it() {
     assert!(measurement.attempts > 1 && measurement.blocked_sessions_max == 1, "{measurement:?}");
 }
 
-#[tokio::test]
-async fn a_backfill_goes_on_in_smaller_batches_up_to_a_row_that_is_held() {
-    crate::conformance::backfill::goes_on_in_smaller_batches_up_to_a_row_that_is_held(stand().await).await;
-}
-
 /// Without MariaDB's plugin, or MySQL's performance schema, nobody knows who holds a table: whoever has an old transaction is waited
 /// for, for a while.
 #[tokio::test]
@@ -92,17 +87,8 @@ async fn blockers_are_ended_when_they_are_to_be() {
     bystander.batch("SELECT 1").await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn several_sessions_of_a_backfill_pass_a_row_that_is_held() {
-    crate::conformance::backfill::several_sessions_pass_a_row_that_is_held(stand().await).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn several_sessions_of_a_backfill_are_held_together() {
-    crate::conformance::backfill::several_sessions_are_held_together(stand().await).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sessions_at_work_are_told_and_the_agents_own_are_not() {
-    crate::conformance::health::sessions_at_work_are_told_and_the_agents_own_are_not(stand().await).await;
+#[tokio::test]
+async fn a_slow_ledger_makes_no_small_batches() {
+    let slow = "CREATE TRIGGER slow BEFORE UPDATE ON lockstep_ledger FOR EACH ROW DO SLEEP(0.5)";
+    crate::conformance::backfill::a_slow_ledger_makes_no_small_batches(stand().await, slow).await;
 }

@@ -140,3 +140,15 @@ async fn each_grant_that_is_left_out_is_named() {
     assert!(matches!(error, Error::NoPermission { .. }), "{error}");
     assert!(error.to_string().contains(&format!("CREATE SCHEMA lockstep AUTHORIZATION \"{agent}\"")), "{error}");
 }
+
+/// Whose sessions are not seen may be at work.
+#[tokio::test]
+async fn who_may_not_see_others_takes_them_for_being_at_work() {
+    let granted = Granted::new().await;
+    let database = granted.database();
+    database.claim(&owner("alpha")).await.unwrap();
+    crate::conformance::health::health(&database, |health| health.sessions_lately == Some(0)).await;
+    granted.run(&format!("REVOKE pg_read_all_stats FROM {}", granted.agent)).await;
+    crate::conformance::health::health(&database, |health| health.sessions_lately.is_some_and(|count| count > 0))
+        .await;
+}

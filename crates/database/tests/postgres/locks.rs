@@ -78,11 +78,6 @@ async fn a_reader_is_in_nobodys_way_who_takes_a_weaker_lock() {
 }
 
 #[tokio::test]
-async fn a_backfill_goes_on_in_smaller_batches_up_to_a_row_that_is_held() {
-    crate::conformance::backfill::goes_on_in_smaller_batches_up_to_a_row_that_is_held(stand().await).await;
-}
-
-#[tokio::test]
 async fn blockers_are_ended_when_they_are_to_be() {
     let stand = stand().await;
     let plain = stand.users(1).await;
@@ -213,17 +208,9 @@ async fn the_build_of_a_step_that_is_cancelled_leaves_no_index_behind() {
     assert_eq!(one_integer(&plain, "SELECT count(*) FROM pg_class WHERE relname = 'users_by_name'").await, 0);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn several_sessions_of_a_backfill_pass_a_row_that_is_held() {
-    crate::conformance::backfill::several_sessions_pass_a_row_that_is_held(stand().await).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn several_sessions_of_a_backfill_are_held_together() {
-    crate::conformance::backfill::several_sessions_are_held_together(stand().await).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sessions_at_work_are_told_and_the_agents_own_are_not() {
-    crate::conformance::health::sessions_at_work_are_told_and_the_agents_own_are_not(stand().await).await;
+#[tokio::test]
+async fn a_slow_ledger_makes_no_small_batches() {
+    let slow = "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.5); RETURN NEW; END $$;
+        CREATE TRIGGER slow BEFORE UPDATE ON lockstep.ledger FOR EACH ROW EXECUTE FUNCTION slow()";
+    crate::conformance::backfill::a_slow_ledger_makes_no_small_batches(stand().await, slow).await;
 }

@@ -139,6 +139,7 @@ async fn stale_agent_on_a_reverted_step(decisions_since: usize) -> (Cluster, Str
         commands::apply(&mut stale, issue).unwrap();
     }
     cluster.nodes[0].shown.errors.lock().unwrap().clear();
+    cluster.nodes[0].shown.newest.send_replace(None);
     cluster.start_on(0, Log::new(stale));
     cluster.shows(0, "why it does not execute", |progress| progress.last_error.is_some()).await;
     // The newest may follow from the first.

@@ -15,6 +15,10 @@ use tokio::sync::watch;
 pub(crate) struct Wires {
     pub(crate) preflights: watch::Sender<u64>,
     pub(crate) executions: watch::Sender<u64>,
+    /// Schemas that were read so far.
+    pub(crate) looks: watch::Sender<u64>,
+    /// False: what was read of a schema is not told yet.
+    pub(crate) tells_looks: watch::Sender<bool>,
     /// Looks at the health so far.
     pub(crate) healths: watch::Sender<u64>,
     /// What the health is said to be.
@@ -33,6 +37,8 @@ impl Default for Wires {
         Self {
             preflights: counter(),
             executions: counter(),
+            looks: counter(),
+            tells_looks: watch::channel(true).0,
             healths: counter(),
             health: Mutex::default(),
             probe: Mutex::default(),
@@ -81,7 +87,10 @@ impl Database for Watched {
     }
 
     async fn schema(&self) -> Result<Schema, Error> {
-        self.database.schema().await
+        let schema = self.database.schema().await;
+        self.wires.looks.send_modify(|count| *count += 1);
+        let _ = self.wires.tells_looks.subscribe().wait_for(|tells| *tells).await;
+        schema
     }
 
     async fn sizes(&self) -> Result<Sizes, Error> {

@@ -153,6 +153,32 @@ async fn an_order_to_try_again_has_every_schema_compared_at_once() {
     cluster.settled(3).await;
 }
 
+/// What the look has read is older than the order.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_to_try_again_that_comes_during_a_look_has_another_one_made() {
+    let mut cluster = Cluster::of(2).await;
+    cluster.settings.drift_interval = Duration::from_secs(3600);
+    cluster.start(0);
+    cluster.start(1);
+    cluster.sql(1, "ALTER TABLE users ADD COLUMN by_hand TEXT").await;
+    cluster.submit("one", vec![leave_a_trace("one")]);
+    cluster.until("node-1 is quarantined", |state| quarantine(state, "node-1").is_some()).await;
+    cluster.cancel("one");
+    cluster.submit("two", vec![leave_a_trace("two")]);
+    cluster.until("nothing is in flight", |state| state.in_flight().is_none()).await;
+    cluster.shows(0, "that it is idle", |progress| progress.activity == Activity::Idle).await;
+
+    let wires = std::sync::Arc::clone(&cluster.nodes[0].wires);
+    wires.tells_looks.send_replace(false);
+    let before = *wires.looks.borrow();
+    cluster.retry("two");
+    wires.looks.subscribe().wait_for(|looks| *looks > before).await.unwrap();
+    cluster.retry("two");
+    cluster.sql(0, "ALTER TABLE users ADD COLUMN by_hand TEXT").await;
+    wires.tells_looks.send_replace(true);
+    cluster.until("node-0 has looked again", |state| quarantine(state, "node-0").is_some()).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn drift_between_preflight_and_execution_is_not_built_upon() {
     let mut cluster = Cluster::of(2).await;

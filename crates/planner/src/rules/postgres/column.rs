@@ -3,7 +3,7 @@
 use super::constraint;
 use super::naming;
 use super::table_name::{Name, as_printed};
-use super::{Found, q, types};
+use super::{Found, literal, q, types};
 use crate::catalog::Catalog;
 use crate::name;
 use crate::plan::{Refusal, Target};
@@ -171,7 +171,7 @@ pub(super) fn numbers(sequence: &Name, found: &Found, new: &New, options: &str) 
     let quoted = sequence.sql();
     (
         format!("CREATE SEQUENCE {quoted} AS {}{options}", new.data_type),
-        format!("nextval('{}'::regclass)", quoted.replace('\'', "''")),
+        format!("nextval({}::regclass)", literal(&quoted)),
         format!("ALTER SEQUENCE {quoted} OWNED BY {}.{}", found.name.sql(), q(&new.name)),
     )
 }

@@ -4,7 +4,7 @@ use super::dml;
 use super::object::{self, anywhere, expand};
 use super::rename_column::switch;
 use super::table_name::Name;
-use super::{Planned, Rule, types};
+use super::{Planned, Rule, literal, types};
 use crate::draft::{Draft, Drafts};
 use crate::name;
 use crate::plan::Refusal;
@@ -31,10 +31,6 @@ pub(super) fn create(
     object::put(rule, "type", &key, definition);
     let revert = Some(vec![format!("DROP TYPE {}", name.sql())]);
     Ok(anywhere(vec![expand(&format!("type {key}"), vec![sql], revert, "Nobody uses a type that was not there.")]))
-}
-
-pub(super) fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
 }
 
 pub(super) fn create_domain(rule: &mut Rule<'_>, create: &CreateDomain) -> Planned {

@@ -10,7 +10,7 @@ use super::lock::{ACCESS_EXCLUSIVE, Locks};
 use super::numbering::{self, Move};
 use super::pointing::Pointing;
 use super::twin;
-use super::{Found, Rule, add_constraint, constraint, drop_constraint, q, rewrite, sync};
+use super::{Found, Rule, add_constraint, constraint, drop_constraint, literal, q, rewrite, sync};
 use crate::draft::Draft;
 use crate::plan::Refusal;
 use lockstep_core::schema::{Column, ConstraintKind, Table};
@@ -197,7 +197,7 @@ fn or_there(build: &str) -> String {
 }
 
 fn regclass(found: &Found, index: &str) -> String {
-    format!("pg_catalog.to_regclass('{}')", found.name.beside(index).sql().replace('\'', "''"))
+    format!("pg_catalog.to_regclass({})", literal(&found.name.beside(index).sql()))
 }
 
 fn dropped(key: &Pointing) -> String {

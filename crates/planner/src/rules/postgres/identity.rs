@@ -2,7 +2,7 @@
 
 use super::column::{Identity, New};
 use super::lock::{ACCESS_EXCLUSIVE, Locks};
-use super::{Found, Rule, add_column, column, fill, not_null, q};
+use super::{Found, Rule, add_column, column, fill, literal, not_null, q};
 use crate::draft::Draft;
 use crate::name;
 use crate::plan::Refusal;
@@ -36,7 +36,6 @@ fn handed_over(
     own: &super::table_name::Name,
     options: &str,
 ) -> Draft {
-    let literal = |text: &str| format!("'{}'", text.replace('\'', "''"));
     let alter = |change: &str| format!("ALTER TABLE {} ALTER COLUMN {} {change}", found.name.sql(), q(&new.name));
     let (create, next, owned) = column::numbers(own, found, new, options);
     let theirs = format!(

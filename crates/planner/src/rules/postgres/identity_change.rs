@@ -2,7 +2,7 @@
 
 use super::lock::{ACCESS_EXCLUSIVE, Locks};
 use super::rename_column::switch;
-use super::{Found, Planned, Rule, column, numbering, object, on, q};
+use super::{Found, Planned, Rule, column, literal, numbering, object, on, q};
 use crate::draft::Draft;
 use crate::plan::Refusal;
 use lockstep_core::schema::Column;
@@ -139,7 +139,6 @@ fn made_again(rule: &Rule<'_>, found: &Found, column: &Column) -> Result<Vec<Str
             "accept the statement with `-- lockstep: opaque` and `-- lockstep: revert ...`",
         )
     })?;
-    let literal = |text: &str| format!("'{}'", text.replace('\'', "''"));
     let (table, quoted) = (found.name.sql(), q(&column.name));
     Ok(vec![
         alter(

@@ -318,6 +318,11 @@ fn q(column: &str) -> String {
     name::quote(column)
 }
 
+/// A text as a statement writes it.
+fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
 /// Quoted column names with commas between.
 fn q_list(columns: &[String]) -> String {
     columns.iter().map(|column| name::quote(column)).collect::<Vec<_>>().join(", ")

@@ -1,8 +1,8 @@
 //! What a plan cannot know, such as who had a right before, is noted in the database when the statement is run: what it changed. The
 //! revert undoes that and no more: what was so before stays so, and what somebody did by hand in between stays, too.
 
-use super::Rule;
 use super::table_name::Name;
+use super::{Rule, literal};
 
 /// What notes and undoes; made by the first statement of a change that needs it, in the agents' own schema. An empty line stands
 /// between its statements.
@@ -33,8 +33,4 @@ fn noted(rule: &mut Rule<'_>, statement: &str, call: &str) -> (Vec<String>, Vec<
     }
     forward.push(format!("SELECT {call}"));
     (forward, vec![format!("SELECT lockstep.restore({})", literal(statement))])
-}
-
-fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
 }

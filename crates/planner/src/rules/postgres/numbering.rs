@@ -2,7 +2,7 @@
 //! by the server itself, so that their names, bounds and present values stay as they are.
 
 use super::table_name::Name;
-use super::{Found, column, q, sync};
+use super::{Found, column, literal, q, sync};
 use lockstep_core::schema::Column;
 
 /// From one column to another, which has its own type.
@@ -118,10 +118,6 @@ pub(super) fn altered(definition: &str, change: &str) -> Option<String> {
             .trim_end()
             .to_owned(),
     )
-}
-
-fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
 }
 
 fn owned(of: &Move<'_>) -> String {

@@ -5,7 +5,7 @@
 use super::index;
 use super::lock::{ACCESS_EXCLUSIVE, Locks, Mode, ROW_EXCLUSIVE, SHARE, SHARE_UPDATE_EXCLUSIVE};
 use super::table_name::{Name, as_printed, quoted};
-use super::{Found, Rule, naming, q};
+use super::{Found, Rule, literal, naming, q};
 use crate::catalog::Catalog;
 use crate::draft::{Draft, Lock};
 use crate::plan::Refusal;
@@ -112,9 +112,9 @@ fn built(name: &str, whole: &Found, index: &Name, head: (String, Mode), parts: &
 
 /// The one that was built anew gets the name of the one that went with the whole; where that did not go, it is not needed.
 fn in_place_of(index: &Name, again: &Name) -> String {
-    let literal = format!("'{}'", index.sql().replace('\'', "''"));
+    let there = literal(&index.sql());
     let body = format!(
-        "\nBEGIN\n  IF pg_catalog.to_regclass({literal}) IS NULL THEN\n    ALTER INDEX {} RENAME TO {};\n  ELSE\n    \
+        "\nBEGIN\n  IF pg_catalog.to_regclass({there}) IS NULL THEN\n    ALTER INDEX {} RENAME TO {};\n  ELSE\n    \
          DROP INDEX IF EXISTS {};\n  END IF;\nEND ",
         again.sql(),
         q(&index.name),

@@ -4,7 +4,7 @@
 use super::lock::{self, ACCESS_EXCLUSIVE, Locks};
 use super::rename_column::switch;
 use super::table_name::Name;
-use super::{Found, Planned, Rule, on, q, q_list, sync};
+use super::{Found, Planned, Rule, literal, on, q, q_list, sync};
 use crate::catalog::Known;
 use crate::draft::{Draft, Drafts};
 use crate::plan::Refusal;
@@ -81,7 +81,6 @@ fn both_names(rule: &Rule<'_>, found: &Found, to: &Name, mut forward: Vec<String
 
 /// Owner and rights of a table, for the view under its old name: they stand in the server's catalog only.
 fn copy_of_rights(view: &Name, table: &Name) -> String {
-    let literal = |text: &str| format!("'{}'", text.replace('\'', "''"));
     let body = format!(
         "\nDECLARE\n  given record;\nBEGIN\n  \
          EXECUTE (SELECT pg_catalog.format('ALTER VIEW %s OWNER TO %s', {view}, known.relowner::pg_catalog.regrole::text)\n    \

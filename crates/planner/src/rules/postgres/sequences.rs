@@ -3,11 +3,10 @@
 //!
 //! A column that is numbered by its sequence gets no second form, so what is left are sequences that number no column (any more).
 
-use super::enums::literal;
 use super::sync::dollar_quoted;
 use super::table_name::Name;
 use super::twin::Twin;
-use super::{Rule, column};
+use super::{Rule, column, literal};
 use crate::draft::Draft;
 use lockstep_core::schema::Column;
 use lockstep_core::step::Action;

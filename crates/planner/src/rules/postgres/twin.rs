@@ -8,7 +8,7 @@ use super::lock::{ACCESS_EXCLUSIVE, Locks, ROW_EXCLUSIVE, SHARE_UPDATE_EXCLUSIVE
 use super::pointing::{self, Pointing};
 use super::sync::{self, Trigger};
 use super::table_name::{Name, as_printed};
-use super::{BATCH_ROWS_MAX, Found, Rule, column, index, not_null, q, rewrite, sequences};
+use super::{BATCH_ROWS_MAX, Found, Rule, column, index, literal, not_null, q, rewrite, sequences};
 use crate::draft::Draft;
 use crate::name;
 use crate::plan::{Refusal, Target};
@@ -364,7 +364,6 @@ pub(super) fn renamed(found: &Found, own: &Carried, wanted: &Carried) -> Option<
 
 /// Rights on a column and its comment, for another one: they stand in the server's catalog only.
 fn copy_of_grants(table: &Name, from: &str, to: &str) -> String {
-    let literal = |text: &str| format!("'{}'", text.replace('\'', "''"));
     let body = format!(
         "\nDECLARE\n  given record;\n  remark text;\nBEGIN\n  FOR given IN\n    SELECT one.privilege_type AS what, one.is_grantable AS passes_on,\n      \
          CASE one.grantee WHEN 0 THEN 'PUBLIC' ELSE one.grantee::pg_catalog.regrole::text END AS whom\n    \

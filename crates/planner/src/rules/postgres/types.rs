@@ -1,5 +1,6 @@
 //! Types and default expressions as the server prints them.
 
+use super::literal;
 use super::table_name::{Name, as_printed};
 use crate::catalog::Catalog;
 use crate::name;
@@ -103,7 +104,7 @@ pub(super) fn printed_default(expression: &Expr, data_type: &str) -> String {
     match expression {
         Expr::Value(value) => match &value.value {
             Value::SingleQuotedString(text) => {
-                format!("'{}'::{}", text.replace('\'', "''"), without_length(data_type))
+                format!("{}::{}", literal(text), without_length(data_type))
             }
             Value::Boolean(value) => value.to_string(),
             Value::Null => format!("NULL::{}", without_modifiers(data_type)),
