@@ -33,6 +33,7 @@ pub(crate) struct Work {
     pub(crate) rows_done: u64,
     pub(crate) rows_total: Option<u64>,
     pub(crate) rows_per_second: u64,
+    pub(crate) helpers: u32,
     pub(crate) attempts: u32,
     pub(crate) last_error: Option<String>,
     /// Who holds what it needs.
@@ -104,6 +105,7 @@ impl lockstep_executor::ProgressSink for Teller {
                 rows_done: progress.rows_done,
                 rows_total: progress.rows_total_estimate,
                 rows_per_second,
+                helpers: progress.helpers,
                 attempts: progress.attempts,
                 last_error: progress.last_error.clone(),
                 blockers: progress.blockers.clone(),

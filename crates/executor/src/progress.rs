@@ -18,6 +18,8 @@ pub struct Progress {
     pub rows_total_estimate: Option<u64>,
     /// Finished batches.
     pub batches: u64,
+    /// Sessions that work on it beside the first one.
+    pub helpers: u32,
     /// Attempts at this work in this process, the present one included.
     pub attempts: u32,
     /// Why the newest attempt ended, or why there is nothing to do; `None` once an attempt succeeded.
@@ -88,6 +90,7 @@ impl Progress {
             rows_done: 0,
             rows_total_estimate: None,
             batches: 0,
+            helpers: 0,
             attempts: 0,
             last_error: None,
             blockers: Vec::new(),

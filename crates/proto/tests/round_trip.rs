@@ -189,6 +189,7 @@ fn progress() -> view::Progress {
         rows_total: Some(100),
         rows_per_second: 5,
         remaining_ms: Some(18_000),
+        helpers: 2,
         attempts: 1,
         blockers: vec![view::Blocker {
             text: "process 7 holds users".to_owned(),

@@ -17,6 +17,7 @@ pub(crate) fn progress(node: NodeId, node_name: &str, heard: &Heard) -> Option<P
         rows_total: work.rows_total,
         rows_per_second: work.rows_per_second,
         remaining_ms: remaining_ms(work.rows_done, work.rows_total, work.rows_per_second),
+        helpers: work.helpers,
         attempts: work.attempts,
         blockers: work.blockers.iter().map(blocker).collect(),
         age_ms: milliseconds(heard.age),
@@ -58,6 +59,9 @@ pub(crate) fn sentence(progress: &Progress) -> String {
     }
     if progress.rows_per_second > 0 {
         parts.push(format!("{} rows/s", progress.rows_per_second));
+    }
+    if progress.helpers > 0 {
+        parts.push(format!("{} sessions", progress.helpers + 1));
     }
     if let Some(remaining_ms) = progress.remaining_ms {
         parts.push(format!("{} to go", super::spoken(Duration::from_millis(remaining_ms))));

@@ -81,9 +81,19 @@ fn the_gate_says_what_each_node_is_doing_about_it() {
     check_reason(400, working(Work::default()), "has not executed yet: agent not heard of for 6 min");
     let down = Told { database_problem: Some("connection refused".to_owned()), ..Told::default() };
     check_reason(1, down, "has not executed yet: its database does not answer: connection refused");
-    let work =
-        Work { rows_done: 400, rows_total: Some(1_000), rows_per_second: 100, attempts: 1, ..Work::default() };
-    check_reason(1, working(work), "has not executed yet: executing, 40 % of 1000 rows, 100 rows/s, 6 s to go");
+    let work = Work {
+        rows_done: 400,
+        rows_total: Some(1_000),
+        rows_per_second: 100,
+        helpers: 2,
+        attempts: 1,
+        ..Work::default()
+    };
+    check_reason(
+        1,
+        working(work),
+        "has not executed yet: executing, 40 % of 1000 rows, 100 rows/s, 3 sessions, 6 s to go",
+    );
     let work = Work { attempts: 3, last_error: Some("lock timeout on users".to_owned()), ..Work::default() };
     check_reason(
         1,

@@ -60,7 +60,7 @@ fn a_step_that_executes_shows_rows() {
         &[
             "[1/6] step 2 of 6: fill email (backfill): executing, version 8 for 3m 20s",
             "shard-a Some((1, 1)): executed in 1s",
-            "shard-b Some((61000, 100000)): backfill of users, 61% (61000 of 100000 rows), 4200 rows/s, 9s left, waits: \
+            "shard-b Some((61000, 100000)): backfill of users, 61% (61000 of 100000 rows), 4200 rows/s, 3 sessions, 9s left, waits: \
              replication_lag of standby walreceiver is 12.3 s (limit 5 s)",
         ],
     );

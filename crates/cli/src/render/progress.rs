@@ -23,6 +23,9 @@ pub(crate) fn work(progress: &Progress) -> String {
     if progress.rows_per_second > 0 {
         parts.push(format!("{} rows/s", progress.rows_per_second));
     }
+    if progress.helpers > 0 {
+        parts.push(format!("{} sessions", progress.helpers + 1));
+    }
     if let Some(remaining_ms) = progress.remaining_ms {
         parts.push(format!("{} left", time::duration(remaining_ms)));
     }

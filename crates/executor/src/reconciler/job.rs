@@ -61,6 +61,7 @@ impl Running {
             progress.rows_done = reached.rows_done;
             progress.rows_total_estimate = reached.rows_total_estimate;
             progress.batches = reached.batches;
+            progress.helpers = reached.helpers;
             progress.blockers.clone_from(&reached.blockers);
         });
         self.count_rows(reached);

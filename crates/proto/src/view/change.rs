@@ -68,6 +68,8 @@ pub struct Progress {
     pub rows_per_second: u64,
     /// Time still needed, estimated, in milliseconds.
     pub remaining_ms: Option<u64>,
+    /// Sessions in the node's database that work on it beside the first one.
+    pub helpers: u32,
     /// Attempts so far, this one included.
     pub attempts: u32,
     /// Who holds what it needs, and is waited for.

@@ -101,6 +101,7 @@ pub(crate) fn progress() -> Progress {
         rows_total: Some(100_000),
         rows_per_second: 4_200,
         remaining_ms: Some(9_000),
+        helpers: 2,
         attempts: 1,
         blockers: Vec::new(),
         age_ms: 300,
