@@ -8,7 +8,8 @@ use super::{Found, Planned, Rule, clause::Clause, constraint, known, nothing, on
 use crate::catalog::Known;
 use crate::draft::{Draft, Drafts};
 use crate::plan::Refusal;
-use lockstep_core::schema::Index;
+use lockstep_core::Engine;
+use lockstep_core::schema::{Index, Table};
 use lockstep_core::step::{ClientRequirement, Phase};
 
 /// `UNIQUE INDEX`, `INDEX`, ... behind CREATE.
@@ -86,17 +87,32 @@ pub(super) fn add(rule: &mut Rule<'_>, found: &Found, key: &Key) -> Planned {
     }
     let named = Key { name: Some(name.clone()), ..key.clone() };
     known::put_key(rule.table_mut(&found.name), &named);
-    let step = built(rule, found, &named, &name);
-    Ok(on(&found.name, vec![step]))
+    let orders = becomes_order(found, &named);
+    let mut drafts = on(&found.name, vec![built(rule, found, &named, &name, orders)]);
+    if orders {
+        drafts.hazards.push(format!("a rollback copies {} while writes wait: it has no primary key", found.name));
+    }
+    Ok(drafts)
 }
 
-fn built(rule: &Rule<'_>, found: &Found, key: &Key, name: &str) -> Draft {
-    let alter = |clause: String| vec![algorithm::alter(rule.target, &found.name, &clause, Algorithm::NoCopy)];
+/// True when the rows get the order of this key; until now they have none.
+fn becomes_order(found: &Found, key: &Key) -> bool {
+    let may_order = |columns: &[String]| known::may_order_rows(&found.table, columns);
+    let has_order = found.table.indexes.values().any(|index| index.unique && may_order(&known::columns_of(index)));
+    key.kind == KeyKind::Unique && may_order(&key.plain_columns().unwrap_or_default()) && !has_order
+}
+
+fn built(rule: &Rule<'_>, found: &Found, key: &Key, name: &str, orders: bool) -> Draft {
+    let alter = |clause: String, algorithm| vec![algorithm::alter(rule.target, &found.name, &clause, algorithm)];
+    let (there, back) =
+        if orders { (Algorithm::Inplace, Algorithm::Copy) } else { (Algorithm::NoCopy, Algorithm::NoCopy) };
+    let mut undone = given_up(rule.target.engine, &found.table, key);
+    undone.push(format!("DROP INDEX {}", q(name)));
     let mut step = step(
         &format!("index {name} of {}", found.name),
         Phase::Expand,
-        alter(format!("ADD {}", key.written(name))),
-        Some(alter(format!("DROP INDEX {}", q(name)))),
+        alter(format!("ADD {}", key.written(name)), there),
+        Some(alter(undone.join(", "), back)),
     )
     .holds(&found.name, ONLINE)
     .goes_through(rule.rows(&found.name))
@@ -111,6 +127,30 @@ fn built(rule: &Rule<'_>, found: &Found, key: &Key, name: &str) -> Draft {
             .to_owned();
     }
     step
+}
+
+/// Clauses that make indexes again which the server itself made for foreign keys: it gives them up when a new index serves as well. One that
+/// a person made stays; which it was cannot be seen. MySQL has no words for this.
+pub(super) fn given_up(engine: Engine, table: &Table, key: &Key) -> Vec<String> {
+    let begins = |columns: &[String]| {
+        columns.len() <= key.columns.len()
+            && columns
+                .iter()
+                .zip(&key.columns)
+                .all(|(one, other)| other.as_ref().is_some_and(|other| same(one, other)))
+    };
+    let foreign = known::foreign_keys(table);
+    let made = foreign.iter().flat_map(|(_, foreign)| constraint::made_for(table, foreign));
+    // Where another one serves, it is gone already, or stays.
+    let is_given_up = |(name, index): &(&String, &Index)| {
+        let columns = known::columns_of(index);
+        begins(&columns) && !known::has_index_for(table, &columns, Some(name.as_str()))
+    };
+    let again = |index: &Index| format!("ADD {}", index.definition.replacen("KEY ", "KEY IF NOT EXISTS ", 1));
+    let mut clauses: Vec<String> =
+        made.filter(is_given_up).filter(|_| engine == Engine::Mariadb).map(|(_, index)| again(index)).collect();
+    clauses.dedup();
+    clauses
 }
 
 pub(super) fn drop_of(rule: &mut Rule<'_>, found: &Found, name: &str, if_exists: bool) -> Planned {
@@ -128,6 +168,15 @@ pub(super) fn drop_of(rule: &mut Rule<'_>, found: &Found, name: &str, if_exists:
         ));
     };
     refuse_needed(rule, found, &name)?;
+    if known.unique && known::may_order_rows(&found.table, &known::columns_of(&known)) {
+        return Err(Refusal::new(
+            format!(
+                "rows of {} may be in the order of {name}: dropping it copies the table while writes wait",
+                found.name
+            ),
+            "add a primary key first",
+        ));
+    }
     rule.table_mut(&found.name).indexes.remove(&name);
     let step = dropped(rule, found, &name, &known);
     let mut drafts = on(&found.name, vec![step]);

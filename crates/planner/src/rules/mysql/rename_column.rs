@@ -51,6 +51,13 @@ pub(super) fn beside(
 ) -> Planned {
     twin::check(rule, found, there)?;
     refuse_unseen(found, [using, back])?;
+    for (is_set, name, data_type) in
+        [(!there.nullable, &there.name, &there.data_type), (new.not_null, &new.name, &new.data_type)]
+    {
+        if is_set {
+            algorithm::refuse_copied_not_null(rule.target, &shown(&found.name, name), data_type)?;
+        }
+    }
     let new = &New {
         position: new.position.clone().or_else(|| Some(Position::After(there.name.clone()))),
         ..new.clone()

@@ -1,0 +1,6 @@
+-- only: mariadb
+CREATE TABLE users (id int PRIMARY KEY, data json NOT NULL, kept json NOT NULL DEFAULT '{}') DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_general_ci;
+INSERT INTO users VALUES (1, '{"a": 1}', '{}'), (2, '[2]', '{"b": 2}');
+-- change
+ALTER TABLE users MODIFY data json NULL;
+ALTER TABLE users RENAME COLUMN kept TO wanted;
