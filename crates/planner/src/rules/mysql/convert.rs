@@ -7,7 +7,7 @@ use super::sync::{self, Trigger};
 use super::text::{q, same};
 use super::twin::{self, Twin};
 use super::{Found, Planned, Rule, fill, known, on, rename_column, step, switch, types};
-use crate::draft::Draft;
+use crate::draft::{Draft, INSERT_FAILS, two_forms};
 use crate::name;
 use crate::plan::Refusal;
 use lockstep_core::schema::Column;
@@ -108,6 +108,7 @@ pub(super) fn swapped(rule: &mut Rule<'_>, found: &Found, there: &Column, new: &
         "clients that understand the change read and write {shown} as {} and as {made}",
         there.data_type
     ));
+    drafts.hazards.push(two_forms(&shown, INSERT_FAILS));
     Ok(drafts)
 }
 

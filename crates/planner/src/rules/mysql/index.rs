@@ -1,7 +1,7 @@
 //! Indexes: built and dropped beside reads and writes.
 
 use super::algorithm::{self, Algorithm};
-use super::key::{self, Key, KeyKind};
+use super::key::{self, ForeignKey, Key, KeyKind};
 use super::lock::{self, EXCLUSIVE, Locks, ONLINE};
 use super::text::{Reader, q, same};
 use super::{Found, Planned, Rule, clause::Clause, constraint, known, nothing, on, step, undo};
@@ -106,17 +106,24 @@ fn built(rule: &Rule<'_>, found: &Found, key: &Key, name: &str, orders: bool) ->
     let alter = |clause: String, algorithm| vec![algorithm::alter(rule.target, &found.name, &clause, algorithm)];
     let (there, back) =
         if orders { (Algorithm::Inplace, Algorithm::Copy) } else { (Algorithm::NoCopy, Algorithm::NoCopy) };
-    let mut undone = given_up(rule.target.engine, &found.table, key);
-    undone.push(format!("DROP INDEX {}", q(name)));
+    let undone = undone(rule.target.engine, &found.table, key, name);
+    let parents = given_up(rule.target.engine, &found.table, key);
+    let revert = match back {
+        Algorithm::NoCopy if !parents.is_empty() => constraint::unchecked(rule.target, &found.name, &undone),
+        back => alter(undone, back),
+    };
     let mut step = step(
         &format!("index {name} of {}", found.name),
         Phase::Expand,
         alter(format!("ADD {}", key.written(name)), there),
-        Some(alter(undone.join(", "), back)),
+        Some(revert),
     )
     .holds(&found.name, ONLINE)
     .goes_through(rule.rows(&found.name))
     .why("Built beside reads and writes.");
+    for (foreign, _) in parents.iter().filter(|(foreign, _)| foreign.target != found.name) {
+        step = step.holds(&foreign.target, EXCLUSIVE);
+    }
     if key.kind == KeyKind::Unique {
         step.step.phase = Phase::Validate;
         if let Some(columns) = key.plain_columns() {
@@ -129,28 +136,39 @@ fn built(rule: &Rule<'_>, found: &Found, key: &Key, name: &str, orders: bool) ->
     step
 }
 
-/// Clauses that make indexes again which the server itself made for foreign keys: it gives them up when a new index serves as well. One that
-/// a person made stays; which it was cannot be seen. MySQL has no words for this.
-pub(super) fn given_up(engine: Engine, table: &Table, key: &Key) -> Vec<String> {
+/// Foreign keys whose index the server itself made and gives up when the new one serves as well, each with that index. One that a person
+/// made stays; which it was cannot be seen.
+fn given_up<'a>(engine: Engine, table: &'a Table, key: &Key) -> Vec<(ForeignKey, &'a str)> {
     let begins = |columns: &[String]| {
+        let mut pairs = columns.iter().zip(&key.columns);
         columns.len() <= key.columns.len()
-            && columns
-                .iter()
-                .zip(&key.columns)
-                .all(|(one, other)| other.as_ref().is_some_and(|other| same(one, other)))
+            && pairs.all(|(one, other)| other.as_ref().is_some_and(|other| same(one, other)))
     };
-    let foreign = known::foreign_keys(table);
-    let made = foreign.iter().flat_map(|(_, foreign)| constraint::made_for(table, foreign));
-    // Where another one serves, it is gone already, or stays.
-    let is_given_up = |(name, index): &(&String, &Index)| {
-        let columns = known::columns_of(index);
-        begins(&columns) && !known::has_index_for(table, &columns, Some(name.as_str()))
-    };
-    let again = |index: &Index| format!("ADD {}", index.definition.replacen("KEY ", "KEY IF NOT EXISTS ", 1));
-    let mut clauses: Vec<String> =
-        made.filter(is_given_up).filter(|_| engine == Engine::Mariadb).map(|(_, index)| again(index)).collect();
-    clauses.dedup();
-    clauses
+    let mut given_up = Vec::new();
+    for (_, foreign) in known::foreign_keys(table).into_iter().filter(|_| engine == Engine::Mariadb) {
+        let made = constraint::made_for(table, &foreign).find(|(name, index)| {
+            // Where another one serves, it is gone already, or stays.
+            let columns = known::columns_of(index);
+            begins(&columns) && !known::has_index_for(table, &columns, Some(name.as_str()))
+        });
+        if let Some((name, _)) = made {
+            given_up.push((foreign, name.as_str()));
+        }
+    }
+    given_up
+}
+
+/// The clause that drops a new index. With it foreign keys are made anew, so that the server makes their indexes again, too: it calls an
+/// index by what stands where a constraint's name does.
+pub(super) fn undone(engine: Engine, table: &Table, key: &Key, name: &str) -> String {
+    let mut clauses = Vec::new();
+    for (foreign, index) in given_up(engine, table, key) {
+        let own = q(foreign.name.as_deref().unwrap_or_default());
+        let definition = foreign.definition().replacen("FOREIGN KEY ", &format!("FOREIGN KEY {own} "), 1);
+        clauses.push(format!("DROP FOREIGN KEY {own}, ADD CONSTRAINT {} {definition}", q(index)));
+    }
+    clauses.push(format!("DROP INDEX {}", q(name)));
+    clauses.join(", ")
 }
 
 pub(super) fn drop_of(rule: &mut Rule<'_>, found: &Found, name: &str, if_exists: bool) -> Planned {

@@ -7,7 +7,7 @@ use super::sync::{self, Trigger};
 use super::text::{q, same};
 use super::twin::{self, Twin};
 use super::{Found, Planned, Rule, add_column, fill, known, on, step, switch, types};
-use crate::draft::{Draft, Drafts};
+use crate::draft::{Draft, Drafts, INSERT_FAILS, two_forms};
 use crate::plan::Refusal;
 use lockstep_core::schema::Column;
 use lockstep_core::step::Phase;
@@ -102,6 +102,7 @@ pub(super) fn beside(
         "as written every client that says {} fails from that moment on",
         shown(&found.name, &there.name)
     ));
+    drafts.hazards.push(two_forms(&shown_new, INSERT_FAILS));
     Ok(drafts)
 }
 
