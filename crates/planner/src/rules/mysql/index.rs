@@ -7,6 +7,7 @@ use super::text::{Reader, q, same};
 use super::{Found, Planned, Rule, clause::Clause, constraint, known, nothing, on, step, undo};
 use crate::catalog::Known;
 use crate::draft::{Draft, Drafts};
+use crate::name;
 use crate::plan::Refusal;
 use lockstep_core::Engine;
 use lockstep_core::schema::{Index, Table};
@@ -106,12 +107,13 @@ fn built(rule: &Rule<'_>, found: &Found, key: &Key, name: &str, orders: bool) ->
     let alter = |clause: String, algorithm| vec![algorithm::alter(rule.target, &found.name, &clause, algorithm)];
     let (there, back) =
         if orders { (Algorithm::Inplace, Algorithm::Copy) } else { (Algorithm::NoCopy, Algorithm::NoCopy) };
-    let undone = undone(rule.target.engine, &found.table, key, name);
     let parents = given_up(rule.target.engine, &found.table, key);
-    let revert = match back {
-        Algorithm::NoCopy if !parents.is_empty() => constraint::unchecked(rule.target, &found.name, &undone),
-        back => alter(undone, back),
-    };
+    let undone = undone(rule.target.engine, &found.name, &found.table, key, name).into_iter();
+    let revert = undone.flat_map(|clause| match back {
+        Algorithm::NoCopy if !parents.is_empty() => constraint::unchecked(rule.target, &found.name, &clause),
+        back => alter(clause, back),
+    });
+    let revert = revert.collect();
     let mut step = step(
         &format!("index {name} of {}", found.name),
         Phase::Expand,
@@ -158,17 +160,23 @@ fn given_up<'a>(engine: Engine, table: &'a Table, key: &Key) -> Vec<(ForeignKey,
     given_up
 }
 
-/// The clause that drops a new index. With it foreign keys are made anew, so that the server makes their indexes again, too: it calls an
-/// index by what stands where a constraint's name does.
-pub(super) fn undone(engine: Engine, table: &Table, key: &Key, name: &str) -> String {
-    let mut clauses = Vec::new();
+/// What drops a new index, as the clauses of one statement or two. Foreign keys are made anew with it, so that the server makes their
+/// indexes again, too: under another name first, as one name cannot go and come in one statement. The server calls the index by what
+/// stands where a constraint's name does.
+pub(super) fn undone(engine: Engine, table_name: &str, table: &Table, key: &Key, name: &str) -> Vec<String> {
+    let (mut first, mut second) = (Vec::new(), Vec::new());
     for (foreign, index) in given_up(engine, table, key) {
-        let own = q(foreign.name.as_deref().unwrap_or_default());
-        let definition = foreign.definition().replacen("FOREIGN KEY ", &format!("FOREIGN KEY {own} "), 1);
-        clauses.push(format!("DROP FOREIGN KEY {own}, ADD CONSTRAINT {} {definition}", q(index)));
+        let own = foreign.name.as_deref().unwrap_or_default();
+        let between = name::own("again", &[table_name, own]);
+        let add = |index: &str, own: &str| {
+            let definition = foreign.definition().replacen("FOREIGN KEY ", &format!("FOREIGN KEY {} ", q(own)), 1);
+            format!("ADD CONSTRAINT {} {definition}", q(index))
+        };
+        first.push(format!("DROP FOREIGN KEY {}, {}", q(own), add(&between, &between)));
+        second.push(format!("DROP FOREIGN KEY {}, {}", q(&between), add(index, own)));
     }
-    clauses.push(format!("DROP INDEX {}", q(name)));
-    clauses.join(", ")
+    first.push(format!("DROP INDEX {}", q(name)));
+    [first, second].into_iter().filter(|clauses| !clauses.is_empty()).map(|clauses| clauses.join(", ")).collect()
 }
 
 pub(super) fn drop_of(rule: &mut Rule<'_>, found: &Found, name: &str, if_exists: bool) -> Planned {

@@ -42,7 +42,7 @@ pub(super) fn clause(engine: Engine, name: &str, before: &Table, clause: &Clause
         let is_other = before.indexes.get(index).is_some_and(|old| old.definition != known.definition);
         let is_added = !before.indexes.contains_key(index) && !matches!(clause, Clause::RenameIndex { .. });
         if is_added && let Clause::AddKey(key) = clause {
-            undone.push(super::index::undone(engine, before, key, index));
+            undone.extend(super::index::undone(engine, name, before, key, index));
         } else if is_added || (is_other && is_drop(clause)) {
             undone.push(format!("DROP INDEX {}", q(index)));
         }
