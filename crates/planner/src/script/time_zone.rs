@@ -58,9 +58,9 @@ pub(super) fn matters(sql: &str) -> bool {
         || match words.first().map(String::as_str) {
             // What is selected is computed now.
             Some("create") => says("materialized") || (says("table") && says("select")),
-            Some("alter") => says_times() && (says("type") || says("using") || says("default")),
+            Some("alter") => says("type") || says("using") || (says_times() && says("default")),
             Some("insert") => says("select") || says_times(),
-            Some("update" | "delete" | "select" | "with" | "do" | "call" | "merge") => true,
+            Some("update" | "delete" | "select" | "with" | "do" | "call" | "merge" | "refresh") => true,
             _ => false,
         }
 }
@@ -96,7 +96,7 @@ mod tests {
             "INSERT INTO a VALUES (now())",
             "CREATE TABLE a (b timestamptz DEFAULT '2020-01-01')",
             "CREATE TABLE a AS SELECT b FROM c",
-            "ALTER TABLE a ALTER COLUMN b TYPE timestamptz",
+            "ALTER TABLE a ALTER COLUMN b TYPE text",
             "ALTER TABLE a ADD b timestamp DEFAULT now()",
             "UPDATE a SET b = c",
             "CREATE VIEW a AS SELECT 'May 5 2020'::timestamptz",

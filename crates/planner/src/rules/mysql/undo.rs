@@ -48,6 +48,10 @@ pub(super) fn clause(engine: Engine, name: &str, before: &Table, clause: &Clause
         }
     }
     let (mut dropped, mut added) = constraints(before, &after);
+    if matches!(clause, Clause::AddColumn { new, .. } if new.primary) {
+        // It goes with its column, and one that counts is not without it.
+        dropped.retain(|clause| clause != "DROP PRIMARY KEY");
+    }
     for (index, known) in &before.indexes {
         let is_back =
             after.indexes.get(index).is_none_or(|new| new.definition != known.definition && is_drop(clause));
