@@ -140,7 +140,7 @@ fn built(rule: &Rule<'_>, found: &Found, key: &Key, name: &str, orders: bool) ->
 
 /// Foreign keys whose index the server itself made and gives up when the new one serves as well, each with that index. One that a person
 /// made stays; which it was cannot be seen.
-fn given_up<'a>(engine: Engine, table: &'a Table, key: &Key) -> Vec<(ForeignKey, &'a str)> {
+pub(super) fn given_up<'a>(engine: Engine, table: &'a Table, key: &Key) -> Vec<(ForeignKey, &'a str)> {
     let begins = |columns: &[String]| {
         let mut pairs = columns.iter().zip(&key.columns);
         columns.len() <= key.columns.len()
@@ -163,7 +163,7 @@ fn given_up<'a>(engine: Engine, table: &'a Table, key: &Key) -> Vec<(ForeignKey,
 /// What drops a new index, as the clauses of one statement or two. Foreign keys are made anew with it, so that the server makes their
 /// indexes again, too: under another name first, as one name cannot go and come in one statement. The server calls the index by what
 /// stands where a constraint's name does.
-pub(super) fn undone(engine: Engine, table_name: &str, table: &Table, key: &Key, name: &str) -> Vec<String> {
+fn undone(engine: Engine, table_name: &str, table: &Table, key: &Key, name: &str) -> Vec<String> {
     let (mut first, mut second) = (Vec::new(), Vec::new());
     for (foreign, index) in given_up(engine, table, key) {
         let own = foreign.name.as_deref().unwrap_or_default();

@@ -42,8 +42,12 @@ pub(super) fn clause(engine: Engine, name: &str, before: &Table, clause: &Clause
         let is_other = before.indexes.get(index).is_some_and(|old| old.definition != known.definition);
         let is_added = !before.indexes.contains_key(index) && !matches!(clause, Clause::RenameIndex { .. });
         if is_added && let Clause::AddKey(key) = clause {
-            undone.extend(super::index::undone(engine, name, before, key, index));
-        } else if is_added || (is_other && is_drop(clause)) {
+            // In a table that goes with the change, an index of the same form serves a foreign key as well as the server's own.
+            let again = |own: &str| before.indexes[own].definition.replacen("KEY ", "KEY IF NOT EXISTS ", 1);
+            let given_up = super::index::given_up(engine, before, key);
+            undone.extend(given_up.into_iter().map(|(_, own)| format!("ADD {}", again(own))));
+        }
+        if is_added || (is_other && is_drop(clause)) {
             undone.push(format!("DROP INDEX {}", q(index)));
         }
     }
