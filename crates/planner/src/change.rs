@@ -69,6 +69,11 @@ fn of_script(target: Target, change: &Change, catalog: &mut Catalog) -> Result<P
     };
     let mut plan = plan::plan_script(target, shown, &change.name, &script, catalog)?;
     plan.remarks.extend(remark);
+    if !change.file.path.contains(&change.name) {
+        let called =
+            format!("the change is called {}: a name has letters, digits, `_`, `-` and `.` only", change.name);
+        plan.remarks.push(called);
+    }
     Ok(plan)
 }
 

@@ -14,6 +14,14 @@ pub struct Lock {
     pub blocks: &'static str,
 }
 
+/// What follows where the second form stands between others.
+pub(crate) const INSERT_FAILS: &str = ", and an INSERT without a list of columns fails";
+
+/// The hazard of a column that is there in two forms for a while, each under a name of its own; `and` says what follows.
+pub(crate) fn two_forms(column: &str, and: &str) -> String {
+    format!("for a while `SELECT *` shows {column} in two forms{and}: name the columns")
+}
+
 /// What running something costs others.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Impact {

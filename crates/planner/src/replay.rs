@@ -54,6 +54,10 @@ fn is_of_no_table(statement: &Statement) -> bool {
     match words.first() {
         Some(&("comment" | "grant" | "revoke" | "select")) => true,
         Some(&("create" | "alter")) if kind.is_some_and(|kind| KINDS.contains(kind)) => true,
+        // How the indexes of partitions belong to those of the whole.
+        Some(&"alter") if words.get(1) == Some(&"index") => {
+            words.windows(2).any(|pair| pair == ["attach", "partition"])
+        }
         Some(&"alter") => words.windows(2).any(|pair| pair == ["owner", "to"]) && !sql.contains(','),
         _ => false,
     }
@@ -84,6 +88,11 @@ ALTER TABLE ONLY public.users ALTER COLUMN id SET DEFAULT nextval('public.users_
 ALTER TABLE ONLY public.users ADD CONSTRAINT users_pkey PRIMARY KEY (id);
 CREATE INDEX users_name ON public.users USING btree (name);
 GRANT SELECT ON TABLE public.users TO PUBLIC;
+CREATE TABLE public.events (at date NOT NULL) PARTITION BY RANGE (at);
+CREATE TABLE public.events_1 PARTITION OF public.events DEFAULT;
+CREATE INDEX events_at ON ONLY public.events USING btree (at);
+CREATE INDEX events_1_at ON public.events_1 USING btree (at);
+ALTER INDEX public.events_at ATTACH PARTITION public.events_1_at;
 \unrestrict x
 "#;
 

@@ -136,7 +136,11 @@ const ALLOWED: [(&str, &str, &[&str]); 33] = [
     ("constraint-missing-not-valid", PARTS, &["add_key_partitioned"]),
     ("disallowed-unique-constraint", PARTS, &["add_key_partitioned"]),
     ("adding-serial-primary-key-field", PARTS, &["add_key_partitioned"]),
-    ("require-concurrent-index-creation", PARTS, &["create_index_partitioned", "create_index_partitioned_there"]),
+    (
+        "require-concurrent-index-creation",
+        PARTS,
+        &["create_index_on_only", "create_index_partitioned", "create_index_partitioned_there"],
+    ),
     (
         "require-concurrent-index-deletion",
         "an index on a partitioned table cannot go any other way",

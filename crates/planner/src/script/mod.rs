@@ -7,6 +7,7 @@ mod executable;
 mod session;
 mod session_mysql;
 mod statement;
+mod time_zone;
 
 pub use directive::Directive;
 pub use session::LeftOut;

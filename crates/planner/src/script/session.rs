@@ -3,7 +3,7 @@
 //! Each step has a transaction and time limits of its own, on every node; a file cannot have them in its hands.
 
 use super::cut::Piece;
-use super::{Error, of_mysql_family, session_mysql};
+use super::{Error, of_mysql_family, session_mysql, time_zone};
 use lockstep_core::Engine;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -62,11 +62,13 @@ pub(super) fn leave_out<'a>(
     pieces: Vec<Piece<'a>>,
 ) -> Result<(Vec<Piece<'a>>, Vec<LeftOut>), Error> {
     let own = transactions(&pieces)?;
+    let zone_matters = engine == Engine::Postgres
+        && pieces.iter().any(|piece| !is_setting(&words(piece)) && time_zone::matters(&piece.sql));
     let (mut kept, mut left_out) = (Vec::with_capacity(pieces.len()), Vec::new());
     for (index, piece) in pieces.into_iter().enumerate() {
         let why = match own.contains(&index) {
             true => Some(OWN_TRANSACTION),
-            false => setting_without_bearing(engine, &piece)?,
+            false => setting_without_bearing(engine, &piece, zone_matters)?,
         };
         let Some(why) = why else {
             kept.push(piece);
@@ -140,7 +142,11 @@ fn is_setting(words: &[String]) -> bool {
 }
 
 /// Why a setting of the session can be left out; `None` when the piece is no setting. SQLite's have rules of their own.
-fn setting_without_bearing(engine: Engine, piece: &Piece<'_>) -> Result<Option<&'static str>, Error> {
+fn setting_without_bearing(
+    engine: Engine,
+    piece: &Piece<'_>,
+    zone_matters: bool,
+) -> Result<Option<&'static str>, Error> {
     if of_mysql_family(engine) {
         return session_mysql::without_bearing(piece);
     }
@@ -154,12 +160,16 @@ fn setting_without_bearing(engine: Engine, piece: &Piece<'_>) -> Result<Option<&
     let known = WITHOUT_BEARING.iter().find(|(known, _)| *known == name);
     let is_without =
         |values: &[&str]| value.as_deref().is_none_or(|value| values.is_empty() || values.contains(&value));
-    if known.is_some_and(|(_, values)| is_without(values)) {
+    let is_unused_zone = name == "timezone" && !zone_matters;
+    if is_unused_zone || known.is_some_and(|(_, values)| is_without(values)) {
         return Ok(Some(NO_EFFECT));
     }
     let remedy = match name.as_str() {
         "search_path" => "write the schema before each name instead",
         "role" | "session" => "let the role that the agents connect as own what the file makes, or grant after it",
+        "timezone" => {
+            "write each time with its zone ('2020-01-01 10:00+00'), convert with AT TIME ZONE, and take this out"
+        }
         "constraints" => "give the constraints that need it as DEFERRABLE INITIALLY DEFERRED",
         _ => "say in each statement what it would have changed, or set it for the role that the agents connect as",
     };
@@ -181,6 +191,10 @@ fn setting(sql: &str) -> (String, Option<String>) {
     let mut rest = lower.trim_start_matches(|c: char| c.is_alphabetic()).trim_start();
     for scope in ["session ", "local "] {
         rest = rest.strip_prefix(scope).map_or(rest, str::trim_start);
+    }
+    let zone = rest.strip_prefix("time").and_then(|rest| rest.trim_start().strip_prefix("zone"));
+    if let Some(zone) = zone.filter(|zone| !zone.starts_with(|c: char| c.is_alphanumeric() || c == '_')) {
+        return ("timezone".to_owned(), Some(zone.trim().to_owned()));
     }
     let end = rest.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '.')).unwrap_or(rest.len());
     let (name, value) = (rest[..end].to_owned(), rest[end..].trim_start());
@@ -255,6 +269,9 @@ mod tests {
             "SELECT pg_catalog.set_config('search_path', '', false)",
             "SET search_path TO public",
             "SET default_table_access_method = heap",
+            "SET timezone = 'UTC'",
+            "SET SESSION TIME ZONE INTERVAL '+00:00' HOUR TO MINUTE",
+            "RESET timezone",
         ] {
             check(Engine::Postgres, &format!("{text}; a"), &format!("a | {text}"));
         }
@@ -265,9 +282,11 @@ mod tests {
             ("SET CONSTRAINTS ALL DEFERRED", "give the constraints"),
             ("SET default_tablespace = fast", "say in each statement"),
             ("SET client_encoding = 'LATIN1'", "say in each statement"),
+            ("SET TIME ZONE 'UTC'; UPDATE a SET b = c", "write each time with its zone"),
         ] {
+            let setting = text.split(';').next().unwrap_or(text);
             let expected =
-                format!("line 1: `{text}` would have to hold for what comes after it, and a session does not");
+                format!("line 1: `{setting}` would have to hold for what comes after it, and a session does not");
             check(Engine::Postgres, &format!("{text}; a"), &expected);
             let error = parse(Engine::Postgres, text).unwrap_err().to_string();
             assert!(error.contains(remedy), "{error}");

@@ -108,12 +108,24 @@ fn of_one(assignment: &str) -> Option<&'static str> {
         "autocommit" => Some("each step commits what it does"),
         _ if WITHOUT_BEARING.contains(&name) => Some(NO_EFFECT),
         "sql_mode" => {
-            let plain = value.trim().trim_matches(['\'', '"', ';']);
-            let modes = plain.split(',').all(|mode| MODES.contains(&mode.trim()));
+            let modes = modes_of(value).split(',').all(|mode| MODES.contains(&mode.trim()));
             (is_saved || modes).then_some("the agents work in the server's own mode")
         }
         _ => is_saved.then_some(NO_EFFECT),
     }
+}
+
+/// The modes that are set, or that are taken out of those in force: `(SELECT REPLACE(@@sql_mode, 'MODE', ''))`.
+fn modes_of(value: &str) -> &str {
+    let inner = value.trim().trim_start_matches('(').trim_start();
+    let inner = inner.strip_prefix("select ").unwrap_or(inner).trim_start();
+    let taken_out = inner
+        .strip_prefix("replace(@@sql_mode")
+        .or_else(|| inner.strip_prefix("replace(@@session.sql_mode"))
+        .and_then(|rest| rest.trim_start().strip_prefix(','))
+        .and_then(|rest| rest.trim_end_matches([')', ' ']).strip_suffix("''"))
+        .map(|rest| rest.trim().trim_end_matches(','));
+    taken_out.unwrap_or(value).trim().trim_matches(['\'', '"', ';', ' '])
 }
 
 #[cfg(test)]
@@ -130,11 +142,12 @@ mod tests {
             SET FOREIGN_KEY_CHECKS = 0; SET @@session.foreign_key_checks=0; SET autocommit=0;
             SET SQL_MODE=@OLD_SQL_MODE; /*!40000 ALTER TABLE `t` DISABLE KEYS */;
             SET SQL_MODE = 'ONLY_FULL_GROUP_BY,STRICT_TRANS_TABLES';
+            SET sql_mode=(SELECT REPLACE(@@sql_mode,'ONLY_FULL_GROUP_BY',''));
             SET @saved_cs_client = @@character_set_client;";
         for engine in [Engine::Mariadb, Engine::Mysql] {
             let script = parse(engine, &format!("{noise} a")).unwrap();
             assert_eq!(script.statements.iter().map(|one| one.sql.as_str()).collect::<Vec<_>>(), ["a"]);
-            assert_eq!(script.left_out.len(), 12);
+            assert_eq!(script.left_out.len(), 13);
         }
     }
 
@@ -144,6 +157,7 @@ mod tests {
             "SET @x = 1",
             "SET GLOBAL innodb_file_per_table = 1",
             "SET sql_mode = 'ANSI_QUOTES'",
+            "SET sql_mode = REPLACE(@@sql_mode, 'ANSI_QUOTES', '')",
             "SET foreign_key_checks = 0, @x = 1",
         ] {
             let error = parse(Engine::Mariadb, &format!("a;\n{text}")).unwrap_err().to_string();

@@ -179,7 +179,13 @@ fn change(name: String, part: Part, mut file: File, mut down: Option<File>) -> R
             down = down.or(Some(section));
         }
     }
-    Ok(Change { name: own.unwrap_or(name), language, file, down, source })
+    Ok(Change { name: own.unwrap_or_else(|| plain(&name)), language, file, down, source })
+}
+
+/// The name of a file as a change may be called: spaces and what else has no place in a name become `_`.
+fn plain(name: &str) -> String {
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || "_-.".contains(character);
+    name.chars().map(|character| if is_plain(character) { character } else { '_' }).collect()
 }
 
 #[cfg(test)]

@@ -61,6 +61,19 @@ fn hidden_files_and_settings_of_tools_are_left_alone() {
 }
 
 #[test]
+fn what_has_no_place_in_a_name_is_left_out_of_it() {
+    check(
+        &["0001_add users (2).sql", "0002_größe.up.sql", "0002_größe.down.sql", "3_it's/up.sql"],
+        &[
+            "0001_add_users__2_ Sql 0001_add users (2).sql",
+            "0002_gr__e Sql 0002_größe.up.sql - 0002_größe.down.sql",
+            "3_it_s Sql 3_it's/up.sql",
+        ],
+    );
+    assert_eq!(single("add users.sql", None), "add_users Sql add users.sql");
+}
+
+#[test]
 fn names_that_fit_no_layout_are_named_with_the_layouts() {
     for path in [
         "users.sql",

@@ -2,7 +2,7 @@
 
 use super::text::q;
 use crate::draft::Draft;
-use crate::plan::Target;
+use crate::plan::{Refusal, Target};
 use lockstep_core::Engine;
 
 /// What a clause needs.
@@ -41,6 +41,24 @@ impl Algorithm {
 /// The whole statement.
 pub(super) fn alter(target: Target, table: &str, clause: &str, algorithm: Algorithm) -> String {
     format!("ALTER TABLE {} {clause}, {}", q(table), algorithm.sql(target))
+}
+
+/// True where the server makes a column NOT NULL in a copy of the table only: MariaDB takes NULL in a `timestamp` for the present time.
+pub(super) fn copies_for_not_null(target: Target, data_type: &str) -> bool {
+    target.engine == Engine::Mariadb && data_type.starts_with("timestamp")
+}
+
+/// Refuses what would become NOT NULL so.
+pub(super) fn refuse_copied_not_null(target: Target, shown: &str, data_type: &str) -> Result<(), Refusal> {
+    if !copies_for_not_null(target, data_type) {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        format!(
+            "the server makes the timestamp {shown} NOT NULL only by copying the whole table while writes wait"
+        ),
+        "let it be NULL, or make it a datetime; a new column takes NOT NULL with a DEFAULT at once",
+    ))
 }
 
 /// What a new column needs. MySQL before 8.0.29 adds one at the end only, without writing the table anew; versions are known to a tenth.

@@ -69,6 +69,9 @@ fn needed(target: Target, found: &Found, there: &Column, new: &New) -> Result<Al
     }
     let mut needed = of_type(target, found, there, &made);
     needed = needed.max(of_collation(target, found, there, &made));
+    if there.nullable && !made.nullable {
+        algorithm::refuse_copied_not_null(target, &shown, &made.data_type)?;
+    }
     if there.nullable != made.nullable {
         needed = needed.max(Algorithm::Inplace);
     }
@@ -207,12 +210,20 @@ fn modified(rule: &mut Rule<'_>, found: &Found, there: &Column, new: &New, algor
             shown_type(found, there, &made)
         ));
     }
+    if is_copied_back(rule.target, there, &made) {
+        drafts.hazards.push(format!("a rollback copies {} while writes wait", found.name));
+    }
     if !there.nullable && made.nullable {
         drafts.hazards.push(format!(
             "clients of an older release may not expect NULL in {shown}; rows with NULL stand in the way of a rollback"
         ));
     }
     Ok(drafts)
+}
+
+/// True when the server makes the column NOT NULL again in a copy only.
+fn is_copied_back(target: Target, there: &Column, made: &Column) -> bool {
+    !there.nullable && made.nullable && algorithm::copies_for_not_null(target, &there.data_type)
 }
 
 /// True when the way back is not open to every value.
@@ -245,7 +256,7 @@ fn change(rule: &Rule<'_>, found: &Found, there: &Column, new: &New, algorithm: 
         vec![algorithm::alter(rule.target, &found.name, &format!("{head} {} {definition}", q(to)), algorithm)]
     };
     let is_narrower = is_narrower(found, there, &made);
-    let back = if is_narrower { Algorithm::Copy } else { algorithm };
+    let back = if is_narrower || is_copied_back(rule.target, there, &made) { Algorithm::Copy } else { algorithm };
     let forward = modify(&there.name, &new.name, &format!("{}{}", new.definition(), new.place()), algorithm);
     let revert = modify(&new.name, &there.name, &format!("{}{place}", column::definition_of(there)), back);
     let why = match algorithm {

@@ -298,10 +298,18 @@ pub(super) fn set_default(engine: Engine, new: &New, default: &str) -> String {
     format!("ALTER COLUMN {} SET DEFAULT {}", q(&new.name), super::undo::in_brackets(default))
 }
 
+/// True for what MariaDB makes of `json`. Said in other words it is another type to the server.
+pub(super) fn is_json(column: &Column) -> bool {
+    column.data_type == "longtext"
+        && option(column, "collate") == Some("utf8mb4_bin")
+        && option(column, "check").is_some_and(|check| check == format!("(json_valid({}))", q(&column.name)))
+}
+
 /// What stands behind the column's name in a statement that makes it again. Its comment is not known.
 pub(super) fn definition_of(column: &Column) -> String {
-    let mut text = column.data_type.clone();
-    if let Some(collation) = option(column, "collate") {
+    let is_json = is_json(column);
+    let mut text = if is_json { "json".to_owned() } else { column.data_type.clone() };
+    if let Some(collation) = option(column, "collate").filter(|_| !is_json) {
         text.push_str(&format!(" COLLATE {collation}"));
     }
     match column.generated.as_deref().and_then(|generated| generated.rsplit_once(' ')) {
@@ -322,7 +330,7 @@ pub(super) fn definition_of(column: &Column) -> String {
     if option(column, "invisible").is_some() {
         text.push_str(" INVISIBLE");
     }
-    if let Some(check) = option(column, "check") {
+    if let Some(check) = option(column, "check").filter(|_| !is_json) {
         text.push_str(&format!(" CHECK {check}"));
     }
     text

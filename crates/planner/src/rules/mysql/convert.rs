@@ -7,7 +7,7 @@ use super::sync::{self, Trigger};
 use super::text::{q, same};
 use super::twin::{self, Twin};
 use super::{Found, Planned, Rule, fill, known, on, rename_column, step, switch, types};
-use crate::draft::Draft;
+use crate::draft::{Draft, INSERT_FAILS, two_forms};
 use crate::name;
 use crate::plan::Refusal;
 use lockstep_core::schema::Column;
@@ -44,6 +44,9 @@ pub(super) fn called(
 pub(super) fn swapped(rule: &mut Rule<'_>, found: &Found, there: &Column, new: &New) -> Planned {
     twin::check(rule, found, there)?;
     refuse_keys(found, there)?;
+    if new.not_null {
+        algorithm::refuse_copied_not_null(rule.target, &shown(&found.name, &there.name), &new.data_type)?;
+    }
     if column::option(there, "auto_increment").is_none() && new.auto_increment {
         return Err(Refusal::new(
             format!("making {} count copies the whole table while writes wait", shown(&found.name, &there.name)),
@@ -105,6 +108,7 @@ pub(super) fn swapped(rule: &mut Rule<'_>, found: &Found, there: &Column, new: &
         "clients that understand the change read and write {shown} as {} and as {made}",
         there.data_type
     ));
+    drafts.hazards.push(two_forms(&shown, INSERT_FAILS));
     Ok(drafts)
 }
 
@@ -133,12 +137,14 @@ fn swap(rule: &Rule<'_>, found: &Found, [old, new]: [&New; 2], [coming, going]: 
     };
     let is_catalog_only = !old.not_null && !new.not_null;
     let algorithm = if is_catalog_only { algorithm::catalog_only(rule.target) } else { Algorithm::Inplace };
+    let is_copied_back = old.not_null && algorithm::copies_for_not_null(rule.target, &old.data_type);
+    let back = if is_copied_back { Algorithm::Copy } else { algorithm };
     let shown = shown(&found.name, &old.name);
     let mut draft = step(
         &format!("swap the forms of {shown}"),
         Phase::Contract,
         change(new, going, new.place(), algorithm),
-        Some(change(old, coming, String::new(), algorithm)),
+        Some(change(old, coming, String::new(), back)),
     )
     .holds(&found.name, algorithm.mode())
     .goes_through(if is_catalog_only { None } else { rule.rows(&found.name) })

@@ -5,7 +5,7 @@ use super::column::{self, shown};
 use super::key;
 use super::lock::{self, EXCLUSIVE, Locks};
 use super::text::{q, same};
-use super::{Found, Planned, Rule, index, known, nothing, on, step, switch, twin, types};
+use super::{Found, Planned, Rule, index, known, nothing, on, step, switch, twin, types, undo};
 use crate::draft::{Draft, Drafts};
 use crate::name;
 use crate::plan::Refusal;
@@ -21,15 +21,48 @@ pub(super) fn plan(rule: &mut Rule<'_>, found: &Found, name: &str, if_exists: bo
     let mut steps = steps(rule, found, &known)?;
     let is_own = rule.catalog.is_column_created_here(&found.name, &known.name);
     steps.iter_mut().for_each(|draft| draft.is_of_own = is_own);
+    let mut is_lost = rule.statement.reverts().is_empty();
+    if let Some(last) = steps.last_mut().filter(|_| is_own && is_lost && stands_alone(found, &known)) {
+        last.step.revert = Some(made_again(rule, found, &known));
+        is_lost = false;
+    }
     known::drop_column(rule.table_mut(&found.name), name);
     let mut drafts = Drafts { as_written: Some(lock::impact(&found.name, EXCLUSIVE)), ..on(&found.name, steps) };
     drafts.hazards.extend(algorithm::versions_hazard(rule.target, &found.name));
     let shown = shown(&found.name, &known.name);
     drafts.hazards.push(format!("as written every client that says {shown} fails from that moment on"));
-    if rule.statement.reverts().is_empty() {
+    if is_lost {
         drafts.hazards.push("the last step cannot be taken back: the values are gone".to_owned());
     }
     Ok(drafts)
+}
+
+/// True when nothing goes with the column, and it can be made again at once.
+fn stands_alone(found: &Found, column: &Column) -> bool {
+    let is_plain = column.generated.is_none() && !column::counts(column) && !needs_value(column);
+    is_plain
+        && types::is_stable(column.default.as_deref())
+        && indexes(found, column).is_ok_and(|own| own.is_empty())
+}
+
+/// What the same change made has no values that anybody misses: it comes back without them, as it was before it was dropped.
+fn made_again(rule: &Rule<'_>, found: &Found, column: &Column) -> Action {
+    let hidden = hidden(found, column);
+    let mut with_hidden = found.table.clone();
+    known::rename_column(&mut with_hidden, &column.name, &hidden);
+    let clause = undo::back(&with_hidden, &hidden);
+    let add = algorithm::alter(rule.target, &found.name, &clause, algorithm::add_column(rule.target, true));
+    Action::Statements { statements: vec![add], transactional: false }
+}
+
+/// What a column is called while nobody sees it.
+fn hidden(found: &Found, column: &Column) -> String {
+    name::own("dropped", &[&found.name, &column.name])
+}
+
+/// Who leaves it out cannot write.
+fn needs_value(column: &Column) -> bool {
+    !column.nullable && column.default.is_none() && column.generated.is_none() && !column::counts(column)
 }
 
 fn refuse_dependents(rule: &Rule<'_>, found: &Found, column: &Column) -> Result<(), Refusal> {
@@ -85,11 +118,11 @@ fn steps(rule: &Rule<'_>, found: &Found, column: &Column) -> Result<Vec<Draft>, 
     let shown = shown(table, &column.name);
     let indexes = indexes(found, column)?;
     let mut steps = Vec::new();
-    if !column.nullable && column.default.is_none() && column.generated.is_none() && !column::counts(column) {
+    if needs_value(column) {
         steps.push(optional(rule, found, column));
     }
     steps.push(switch(Phase::SwitchReads, &format!("do without {shown}")));
-    let hidden = name::own("dropped", &[table, &column.name]);
+    let hidden = hidden(found, column);
     let alter = |clause: String, algorithm| algorithm::alter(rule.target, table, &clause, algorithm);
     let rename = |from: &str, to: &str| {
         vec![alter(format!("RENAME COLUMN {} TO {}", q(from), q(to)), algorithm::catalog_only(rule.target))]

@@ -74,6 +74,7 @@ fn triggers(found: &Found, name: &str, expression: &str) -> Vec<Trigger> {
 /// Makes a column NOT NULL: no row may have NULL by then, and nobody may write one.
 pub(super) fn not_null(rule: &Rule<'_>, found: &Found, new: &New) -> Result<Draft, Refusal> {
     let there = found.column(&new.name)?;
+    algorithm::refuse_copied_not_null(rule.target, &shown(&found.name, &new.name), &there.data_type)?;
     let modify = |definition: &str| {
         let clause = format!("MODIFY COLUMN {} {definition}", q(&new.name));
         vec![algorithm::alter(rule.target, &found.name, &clause, Algorithm::Inplace)]
@@ -133,16 +134,18 @@ pub(super) fn set(found: &Found, assignments: &str) -> String {
 pub(super) fn as_new(found: &Found, name: &str) -> Option<New> {
     known::column(&found.table, name).map(|column| {
         let generated = column.generated.as_deref().and_then(|text| text.rsplit_once(' '));
+        let is_json = column::is_json(column);
         New {
+            is_json,
             name: column.name.clone(),
             data_type: column.data_type.clone(),
-            collation: column::option(column, "collate").map(str::to_owned),
+            collation: column::option(column, "collate").filter(|_| !is_json).map(str::to_owned),
             not_null: !column.nullable,
             default: column.default.as_deref().map(super::undo::in_brackets),
             on_update: column::option(column, "on update").map(str::to_owned),
             auto_increment: column::counts(column),
             generated: generated.map(|(expression, kept)| (expression.to_owned(), kept == "stored")),
-            check: column::option(column, "check").map(|check| inner(check).to_owned()),
+            check: column::option(column, "check").filter(|_| !is_json).map(|check| inner(check).to_owned()),
             invisible: column::option(column, "invisible").is_some(),
             ..New::default()
         }

@@ -1,14 +1,16 @@
 //! Indexes: built and dropped beside reads and writes.
 
 use super::algorithm::{self, Algorithm};
-use super::key::{self, Key, KeyKind};
+use super::key::{self, ForeignKey, Key, KeyKind};
 use super::lock::{self, EXCLUSIVE, Locks, ONLINE};
 use super::text::{Reader, q, same};
 use super::{Found, Planned, Rule, clause::Clause, constraint, known, nothing, on, step, undo};
 use crate::catalog::Known;
 use crate::draft::{Draft, Drafts};
+use crate::name;
 use crate::plan::Refusal;
-use lockstep_core::schema::Index;
+use lockstep_core::Engine;
+use lockstep_core::schema::{Index, Table};
 use lockstep_core::step::{ClientRequirement, Phase};
 
 /// `UNIQUE INDEX`, `INDEX`, ... behind CREATE.
@@ -86,21 +88,44 @@ pub(super) fn add(rule: &mut Rule<'_>, found: &Found, key: &Key) -> Planned {
     }
     let named = Key { name: Some(name.clone()), ..key.clone() };
     known::put_key(rule.table_mut(&found.name), &named);
-    let step = built(rule, found, &named, &name);
-    Ok(on(&found.name, vec![step]))
+    let orders = becomes_order(found, &named);
+    let mut drafts = on(&found.name, vec![built(rule, found, &named, &name, orders)]);
+    if orders {
+        drafts.hazards.push(format!("a rollback copies {} while writes wait: it has no primary key", found.name));
+    }
+    Ok(drafts)
 }
 
-fn built(rule: &Rule<'_>, found: &Found, key: &Key, name: &str) -> Draft {
-    let alter = |clause: String| vec![algorithm::alter(rule.target, &found.name, &clause, Algorithm::NoCopy)];
+/// True when the rows get the order of this key; until now they have none.
+fn becomes_order(found: &Found, key: &Key) -> bool {
+    let may_order = |columns: &[String]| known::may_order_rows(&found.table, columns);
+    let has_order = found.table.indexes.values().any(|index| index.unique && may_order(&known::columns_of(index)));
+    key.kind == KeyKind::Unique && may_order(&key.plain_columns().unwrap_or_default()) && !has_order
+}
+
+fn built(rule: &Rule<'_>, found: &Found, key: &Key, name: &str, orders: bool) -> Draft {
+    let alter = |clause: String, algorithm| vec![algorithm::alter(rule.target, &found.name, &clause, algorithm)];
+    let (there, back) =
+        if orders { (Algorithm::Inplace, Algorithm::Copy) } else { (Algorithm::NoCopy, Algorithm::NoCopy) };
+    let parents = given_up(rule.target.engine, &found.table, key);
+    let undone = undone(rule.target.engine, &found.name, &found.table, key, name).into_iter();
+    let revert = undone.flat_map(|clause| match back {
+        Algorithm::NoCopy if !parents.is_empty() => constraint::unchecked(rule.target, &found.name, &clause),
+        back => alter(clause, back),
+    });
+    let revert = revert.collect();
     let mut step = step(
         &format!("index {name} of {}", found.name),
         Phase::Expand,
-        alter(format!("ADD {}", key.written(name))),
-        Some(alter(format!("DROP INDEX {}", q(name)))),
+        alter(format!("ADD {}", key.written(name)), there),
+        Some(revert),
     )
     .holds(&found.name, ONLINE)
     .goes_through(rule.rows(&found.name))
     .why("Built beside reads and writes.");
+    for (foreign, _) in parents.iter().filter(|(foreign, _)| foreign.target != found.name) {
+        step = step.holds(&foreign.target, EXCLUSIVE);
+    }
     if key.kind == KeyKind::Unique {
         step.step.phase = Phase::Validate;
         if let Some(columns) = key.plain_columns() {
@@ -111,6 +136,47 @@ fn built(rule: &Rule<'_>, found: &Found, key: &Key, name: &str) -> Draft {
             .to_owned();
     }
     step
+}
+
+/// Foreign keys whose index the server itself made and gives up when the new one serves as well, each with that index. One that a person
+/// made stays; which it was cannot be seen.
+pub(super) fn given_up<'a>(engine: Engine, table: &'a Table, key: &Key) -> Vec<(ForeignKey, &'a str)> {
+    let begins = |columns: &[String]| {
+        let mut pairs = columns.iter().zip(&key.columns);
+        columns.len() <= key.columns.len()
+            && pairs.all(|(one, other)| other.as_ref().is_some_and(|other| same(one, other)))
+    };
+    let mut given_up = Vec::new();
+    for (_, foreign) in known::foreign_keys(table).into_iter().filter(|_| engine == Engine::Mariadb) {
+        let made = constraint::made_for(table, &foreign).find(|(name, index)| {
+            // Where another one serves, it is gone already, or stays.
+            let columns = known::columns_of(index);
+            begins(&columns) && !known::has_index_for(table, &columns, Some(name.as_str()))
+        });
+        if let Some((name, _)) = made {
+            given_up.push((foreign, name.as_str()));
+        }
+    }
+    given_up
+}
+
+/// What drops a new index, as the clauses of one statement or two. Foreign keys are made anew with it, so that the server makes their
+/// indexes again, too: under another name first, as one name cannot go and come in one statement. The server calls the index by what
+/// stands where a constraint's name does.
+fn undone(engine: Engine, table_name: &str, table: &Table, key: &Key, name: &str) -> Vec<String> {
+    let (mut first, mut second) = (Vec::new(), Vec::new());
+    for (foreign, index) in given_up(engine, table, key) {
+        let own = foreign.name.as_deref().unwrap_or_default();
+        let between = name::own("again", &[table_name, own]);
+        let add = |index: &str, own: &str| {
+            let definition = foreign.definition().replacen("FOREIGN KEY ", &format!("FOREIGN KEY {} ", q(own)), 1);
+            format!("ADD CONSTRAINT {} {definition}", q(index))
+        };
+        first.push(format!("DROP FOREIGN KEY {}, {}", q(own), add(&between, &between)));
+        second.push(format!("DROP FOREIGN KEY {}, {}", q(&between), add(index, own)));
+    }
+    first.push(format!("DROP INDEX {}", q(name)));
+    [first, second].into_iter().filter(|clauses| !clauses.is_empty()).map(|clauses| clauses.join(", ")).collect()
 }
 
 pub(super) fn drop_of(rule: &mut Rule<'_>, found: &Found, name: &str, if_exists: bool) -> Planned {
@@ -128,6 +194,15 @@ pub(super) fn drop_of(rule: &mut Rule<'_>, found: &Found, name: &str, if_exists:
         ));
     };
     refuse_needed(rule, found, &name)?;
+    if known.unique && known::may_order_rows(&found.table, &known::columns_of(&known)) {
+        return Err(Refusal::new(
+            format!(
+                "rows of {} may be in the order of {name}: dropping it copies the table while writes wait",
+                found.name
+            ),
+            "add a primary key first",
+        ));
+    }
     rule.table_mut(&found.name).indexes.remove(&name);
     let step = dropped(rule, found, &name, &known);
     let mut drafts = on(&found.name, vec![step]);

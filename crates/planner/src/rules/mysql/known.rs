@@ -210,6 +210,12 @@ pub(super) fn has_index_for(table: &Table, columns: &[String], without: Option<&
     primary_key(table).is_some_and(begins) || indexes.into_iter().any(|(_, index)| begins(&columns_of(index)))
 }
 
+/// True when InnoDB may keep the rows in the order of a unique key on these columns: none is ever NULL, and there is no primary key.
+pub(super) fn may_order_rows(table: &Table, columns: &[String]) -> bool {
+    let is_never_null = |name: &String| column(table, name).is_some_and(|known| !known.nullable);
+    primary_key(table).is_none() && !columns.is_empty() && columns.iter().all(is_never_null)
+}
+
 /// Notes a check of the table under the name that the server gives it.
 pub(super) fn put_check(
     table: &mut Table,

@@ -33,7 +33,11 @@ pub(super) fn can(found: &Found, others: &[Clause], clause: &Clause) -> bool {
                 !new.not_null || new.generated.is_some() || new.default.is_some() || new.auto_increment;
             new.references.is_none() && has_value && known::column(&found.table, &new.name).is_none()
         }
-        Clause::Change { from, new } => same(from, &new.name) && !new.unique && new.references.is_none(),
+        Clause::Change { from, new } => {
+            // NULL would become the present time in the copy.
+            let is_present_time = new.not_null && new.data_type.starts_with("timestamp");
+            same(from, &new.name) && !new.unique && new.references.is_none() && !is_present_time
+        }
         Clause::AddKey(key) => {
             let is_taken = key.name.as_ref().is_some_and(|name| known::index(&found.table, name).is_some());
             let is_on_new = key.columns.iter().flatten().any(|column| clause::adds(others, column));

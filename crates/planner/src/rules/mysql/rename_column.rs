@@ -7,7 +7,7 @@ use super::sync::{self, Trigger};
 use super::text::{q, same};
 use super::twin::{self, Twin};
 use super::{Found, Planned, Rule, add_column, fill, known, on, step, switch, types};
-use crate::draft::{Draft, Drafts};
+use crate::draft::{Draft, Drafts, INSERT_FAILS, two_forms};
 use crate::plan::Refusal;
 use lockstep_core::schema::Column;
 use lockstep_core::step::Phase;
@@ -51,6 +51,13 @@ pub(super) fn beside(
 ) -> Planned {
     twin::check(rule, found, there)?;
     refuse_unseen(found, [using, back])?;
+    for (is_set, name, data_type) in
+        [(!there.nullable, &there.name, &there.data_type), (new.not_null, &new.name, &new.data_type)]
+    {
+        if is_set {
+            algorithm::refuse_copied_not_null(rule.target, &shown(&found.name, name), data_type)?;
+        }
+    }
     let new = &New {
         position: new.position.clone().or_else(|| Some(Position::After(there.name.clone()))),
         ..new.clone()
@@ -95,6 +102,7 @@ pub(super) fn beside(
         "as written every client that says {} fails from that moment on",
         shown(&found.name, &there.name)
     ));
+    drafts.hazards.push(two_forms(&shown_new, INSERT_FAILS));
     Ok(drafts)
 }
 

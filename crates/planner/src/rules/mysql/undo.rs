@@ -41,11 +41,21 @@ pub(super) fn clause(engine: Engine, name: &str, before: &Table, clause: &Clause
     for (index, known) in &after.indexes {
         let is_other = before.indexes.get(index).is_some_and(|old| old.definition != known.definition);
         let is_added = !before.indexes.contains_key(index) && !matches!(clause, Clause::RenameIndex { .. });
+        if is_added && let Clause::AddKey(key) = clause {
+            // In a table that goes with the change, an index of the same form serves a foreign key as well as the server's own.
+            let again = |own: &str| before.indexes[own].definition.replacen("KEY ", "KEY IF NOT EXISTS ", 1);
+            let given_up = super::index::given_up(engine, before, key);
+            undone.extend(given_up.into_iter().map(|(_, own)| format!("ADD {}", again(own))));
+        }
         if is_added || (is_other && is_drop(clause)) {
             undone.push(format!("DROP INDEX {}", q(index)));
         }
     }
     let (mut dropped, mut added) = constraints(before, &after);
+    if matches!(clause, Clause::AddColumn { new, .. } if new.primary) {
+        // It goes with its column, and one that counts is not without it.
+        dropped.retain(|clause| clause != "DROP PRIMARY KEY");
+    }
     for (index, known) in &before.indexes {
         let is_back =
             after.indexes.get(index).is_none_or(|new| new.definition != known.definition && is_drop(clause));

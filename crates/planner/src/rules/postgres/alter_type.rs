@@ -2,13 +2,13 @@
 
 use super::handover::{self, Sides};
 use super::lock::{self, ACCESS_EXCLUSIVE, Locks};
-use super::rename_column::{is_stable, switch};
+use super::rename_column::{is_stable, moves, switch};
 use super::twin::{self, Twin};
 use super::widening::{is_assignable, is_widening};
 use super::{
     Found, Planned, Rule, column, create_table, numbering, on, pointing, q, rename_column, rewrite, types,
 };
-use crate::draft::{Draft, Drafts};
+use crate::draft::{Draft, Drafts, two_forms};
 use crate::name;
 use crate::plan::Refusal;
 use crate::script::Directive;
@@ -315,6 +315,7 @@ fn swapped(rule: &mut Rule<'_>, found: &Found, there: &Column, to: &str, ways: &
         there.data_type
     ));
     drafts.hazards.extend(numbering::hazard(found, there, to));
+    drafts.hazards.push(two_forms(&shown, moves(found, there)));
     drafts.hazards.push(format!(
         "clients that understand the change read and write {shown} as {} and as {to}",
         there.data_type

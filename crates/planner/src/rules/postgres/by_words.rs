@@ -5,7 +5,7 @@ use super::lock::{ACCESS_EXCLUSIVE, Locks, SHARE_UPDATE_EXCLUSIVE};
 use super::object::{self, anywhere, expand};
 use super::opaque::Words;
 use super::table_name::Name;
-use super::{Planned, Rule, foreign, index, notes, q, rewriting, rights};
+use super::{Planned, Rule, foreign, index, notes, partition_index, q, rewriting, rights};
 use crate::draft::{Draft, Drafts};
 use crate::plan::Refusal;
 use crate::script::{Kind, Statement};
@@ -196,11 +196,14 @@ fn alter_policy(rule: &mut Rule<'_>, mut words: Words) -> Planned {
     Ok(drafts)
 }
 
-/// SET and RESET of what an index is kept with.
+/// SET and RESET of what an index is kept with, and indexes of partitions.
 fn index_settings(rule: &mut Rule<'_>, mut words: Words) -> Option<Planned> {
     words.skip(&["IF", "EXISTS"]);
     let name = words.name().ok()?;
     let change = words.rest();
+    if words.skip(&["ATTACH", "PARTITION"]) {
+        return Some(words.name().and_then(|part| partition_index::attach(rule, &name, &part)));
+    }
     if !(words.skip(&["SET"]) || words.skip(&["RESET"])) || words.bracketed().is_none() {
         return None;
     }

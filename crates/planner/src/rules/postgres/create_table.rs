@@ -2,12 +2,12 @@
 
 use super::lock::{ACCESS_EXCLUSIVE, Locks, SHARE_ROW_EXCLUSIVE, SHARE_UPDATE_EXCLUSIVE};
 use super::table_name::Name;
-use super::{Found, Planned, Rule, column, constraint, on, partition};
+use super::{Found, Planned, Rule, column, constraint, on, partition, reworded};
 use crate::catalog::Known;
 use crate::draft::{Draft, Drafts};
 use crate::plan::Refusal;
 use lockstep_core::schema::{ConstraintKind, Table};
-use lockstep_core::step::Phase;
+use lockstep_core::step::{Action, Phase};
 use sqlparser::ast::{ColumnOption, CreateTable, ObjectName, TableConstraint};
 
 pub(super) fn plan(rule: &mut Rule<'_>, create: &CreateTable) -> Planned {
@@ -39,6 +39,12 @@ pub(super) fn plan(rule: &mut Rule<'_>, create: &CreateTable) -> Planned {
     let parents = parents(rule, create)?;
     let table = in_catalog(rule, &name, create, &parents)?;
     drafts.steps = steps(&name, create, &parents)?;
+    if let (Some(settings), Some(Action::Statements { statements, .. })) = (
+        reworded::toast_settings(&rule.statement.sql),
+        drafts.steps.first_mut().map(|draft| &mut draft.step.forward),
+    ) {
+        statements.push(format!("ALTER TABLE {} SET ({settings})", name.sql()));
+    }
     if let (Some(_), [parent]) = (&create.partition_of, parents.as_slice()) {
         drafts.steps = drafts.steps.into_iter().map(|step| partition::with_default(rule, parent, step)).collect();
     }

@@ -1,10 +1,10 @@
 //! DROP COLUMN: first nobody must need it, then it is hidden, then it goes.
 
 use super::lock::{self, ACCESS_EXCLUSIVE, Locks, ROW_EXCLUSIVE};
-use super::rename_column::switch;
+use super::rename_column::{is_stable, switch};
 use super::{
-    BATCH_ROWS_MAX, Found, Planned, Rule, column, constraint, create_table, drop_constraint, not_null, on, q,
-    rewrite, twin,
+    BATCH_ROWS_MAX, Found, Planned, Rule, column, constraint, create_table, drop_constraint, not_null, numbering,
+    on, q, rewrite, twin,
 };
 use crate::catalog::Known;
 use crate::draft::{Draft, Drafts};
@@ -35,6 +35,11 @@ pub(super) fn plan(
     let mut steps = steps(rule, found, &known)?;
     let is_own = rule.catalog.is_column_created_here(&found.name.key(), &name);
     steps.iter_mut().for_each(|draft| draft.is_of_own = is_own);
+    let mut is_lost = rule.statement.reverts().is_empty();
+    if let Some(last) = steps.last_mut().filter(|_| is_own && is_lost && stands_alone(found, &known)) {
+        last.step.revert = Some(made_again(found, &known));
+        is_lost = false;
+    }
     forget(rule, found, &name);
     let mut drafts =
         Drafts { as_written: Some(lock::impact(&found.name, ACCESS_EXCLUSIVE)), ..on(&found.name, steps) };
@@ -46,10 +51,32 @@ pub(super) fn plan(
             known.name
         ));
     }
-    if rule.statement.reverts().is_empty() {
+    if is_lost {
         drafts.hazards.push("the last step cannot be taken back: the values are gone".to_owned());
     }
     Ok(drafts)
+}
+
+/// True when nothing goes with the column, and it can be made again without a look at the rows.
+fn stands_alone(found: &Found, known: &Column) -> bool {
+    let is_free = twin::carried(found, &known.name, &known.name, str::to_owned)
+        .is_ok_and(|carried| carried.indexes.is_empty() && carried.constraints.is_empty());
+    let is_plain = known.generated.is_none() && !numbering::is_numbered(known);
+    is_free && is_plain && !is_of_key(found, known) && is_stable(known.default.as_deref())
+}
+
+/// What the same change made has no values that anybody misses: it comes back without them, as it was before it was dropped.
+fn made_again(found: &Found, known: &Column) -> Action {
+    let column = Column { nullable: known.nullable || needs_value(known), ..known.clone() };
+    let definition = column::definition_of(&column);
+    let add =
+        format!("ALTER TABLE {} ADD COLUMN {} {definition}", found.name.sql(), q(&hidden(found, &known.name)));
+    Action::Statements { statements: vec![add], transactional: true }
+}
+
+/// What a column is called while nobody sees it.
+fn hidden(found: &Found, column: &str) -> String {
+    name::own("dropped", &[&found.name.schema, &found.name.name, column])
 }
 
 fn at_once(found: &Found, known: &Column) -> Drafts {
@@ -128,7 +155,7 @@ fn steps(rule: &Rule<'_>, found: &Found, known: &Column) -> Result<Vec<Draft>, R
     }
     steps.push(switch(Phase::SwitchReads, &format!("do without {shown}")));
     steps.extend(without_key(found, known));
-    let hidden = name::own("dropped", &[&table.schema, &table.name, &known.name]);
+    let hidden = hidden(found, &known.name);
     let rename = |from: &str, to: &str| format!("ALTER TABLE {} RENAME COLUMN {} TO {}", table.sql(), from, to);
     let forward = vec![rename(&column, &q(&hidden))];
     steps.push(

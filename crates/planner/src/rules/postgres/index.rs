@@ -2,7 +2,7 @@
 
 use super::lock::{self, ACCESS_EXCLUSIVE, Locks, SHARE, SHARE_UPDATE_EXCLUSIVE};
 use super::table_name::{Name, as_printed, quoted};
-use super::{Found, Planned, Rule, create_table, naming, on, partition_index};
+use super::{Found, Planned, Rule, create_table, naming, on, partition_index, reworded};
 use crate::catalog::Known;
 use crate::draft::{Draft, Drafts};
 use crate::name;
@@ -36,13 +36,11 @@ fn create_on(rule: &mut Rule<'_>, found: &Found, create: &CreateIndex) -> Planne
     written.name = Some(ObjectName(vec![ObjectNamePart::Identifier(quoted(&index.name))]));
     written.table_name = found.name.object();
     written.if_not_exists = false;
-    let partitions = if partition_index::is_whole(&found.table) {
-        partition_index::partitions(rule, found)?
-    } else {
-        Vec::new()
-    };
+    let is_whole = partition_index::is_whole(&found.table);
+    let is_only = is_whole && reworded::is_on_only(&rule.statement.sql);
+    let partitions = if is_whole && !is_only { partition_index::partitions(rule, found)? } else { Vec::new() };
     let mut definition = definition(&found.name, &index, create);
-    if partition_index::is_whole(&found.table) {
+    if is_whole {
         definition = definition.replacen(
             &format!(" ON {}", found.name.key()),
             &format!(" ON ONLY {}", found.name.key()),
@@ -50,7 +48,11 @@ fn create_on(rule: &mut Rule<'_>, found: &Found, create: &CreateIndex) -> Planne
         );
     }
     let made = Index { unique: create.unique, valid: true, definition };
-    let drafts = drafts(rule, found, &partitions, (&index, &made), &mut written)?;
+    let drafts = if is_only {
+        partition_index::create_only(found, &index, &written)
+    } else {
+        drafts(rule, found, &partitions, (&index, &made), &mut written)?
+    };
     partition_index::put(rule, &partitions, &made, &columns_in_name(create));
     rule.table_mut(&found.name).indexes.insert(index.name, made);
     Ok(drafts)

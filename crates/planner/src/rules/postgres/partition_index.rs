@@ -5,10 +5,11 @@
 use super::index;
 use super::lock::{ACCESS_EXCLUSIVE, Locks, Mode, ROW_EXCLUSIVE, SHARE, SHARE_UPDATE_EXCLUSIVE};
 use super::table_name::{Name, as_printed, quoted};
-use super::{Found, Rule, literal, naming, q};
+use super::{Found, Planned, Rule, literal, naming, on, q};
 use crate::catalog::Catalog;
-use crate::draft::{Draft, Lock};
+use crate::draft::{Draft, Drafts, Lock};
 use crate::plan::Refusal;
+use crate::script::Directive;
 use lockstep_core::schema::{ConstraintKind, Index, Table};
 use lockstep_core::step::{Action, Phase};
 use sqlparser::ast::{CreateIndex, ObjectName, ObjectNamePart};
@@ -154,12 +155,52 @@ pub(super) fn create(
         build.concurrently = true;
         parts.push(Part { table: partition.name.clone(), index: own, make: vec![build.to_string()], kept: None });
     }
-    let mut only = written.clone();
-    only.concurrently = false;
-    let head = format!("INDEX {} ON ", q(&index.name));
-    let only = only.to_string().replacen(&head, &format!("{head}ONLY "), 1);
     let name = format!("index {}", index.key());
-    built(&name, whole, index, (only, SHARE), &parts, format!("DROP INDEX IF EXISTS {}", index.sql()))
+    let only = (on_only(index, written), SHARE);
+    built(&name, whole, index, only, &parts, format!("DROP INDEX IF EXISTS {}", index.sql()))
+}
+
+/// The index of the whole, without those of its partitions.
+fn on_only(index: &Name, written: &CreateIndex) -> String {
+    let plain = CreateIndex { concurrently: false, ..written.clone() };
+    let head = format!("INDEX {} ON ", q(&index.name));
+    plain.to_string().replacen(&head, &format!("{head}ONLY "), 1)
+}
+
+/// `CREATE INDEX ... ON ONLY`: the file goes on with the partitions by itself.
+pub(super) fn create_only(whole: &Found, index: &Name, written: &CreateIndex) -> Drafts {
+    let revert = vec![format!("DROP INDEX {}", index.sql())];
+    let step = Draft::statements(
+        &format!("index {}", index.key()),
+        Phase::Expand,
+        vec![on_only(index, written)],
+        Some(revert),
+    )
+    .holds(&whole.name, SHARE)
+    .why("Over the whole alone it reads no row.");
+    let hazard = format!("no query uses index {} until one of each partition is attached to it", index.key());
+    Drafts { hazards: vec![hazard], ..on(&whole.name, vec![step]) }
+}
+
+/// `ALTER INDEX ... ATTACH PARTITION`. Nothing but dropping the whole takes it out again.
+pub(super) fn attach(rule: &Rule<'_>, whole: &Name, part: &Name) -> Planned {
+    let revert = match rule.directed_revert() {
+        None if !rule.statement.says(&Directive::Irreversible) => {
+            return Err(Refusal::new(
+                format!("the server has no way to take {} out of {} again", part.key(), whole.key()),
+                "write `CREATE INDEX ... ON` the partitioned table without ONLY, and no statement for its partitions: each is built \
+                 beside writes, and the whole can be dropped; or accept that nothing undoes it with `-- lockstep: irreversible`",
+            ));
+        }
+        revert => revert,
+    };
+    let forward = vec![format!("ALTER INDEX {} ATTACH PARTITION {}", whole.sql(), part.sql())];
+    let step =
+        Draft::statements(&format!("attach {} to {}", part.key(), whole.key()), Phase::Validate, forward, revert)
+            .why("The server compares the two definitions, and reads no row.");
+    let tables = [whole, part].into_iter().filter_map(|index| index::find(rule, index)).map(|(table, _)| table);
+    let step = tables.fold(step, |step, table| step.holds(&table, SHARE_UPDATE_EXCLUSIVE));
+    Ok(Drafts { touches: vec![super::opaque::EVERYTHING.to_owned()], ..on(whole, vec![step]) })
 }
 
 /// What the server calls it on a partition.

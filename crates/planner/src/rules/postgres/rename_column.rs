@@ -4,7 +4,7 @@ use super::handover::{self, Sides};
 use super::lock::{self, ACCESS_EXCLUSIVE, Locks};
 use super::twin::{self, Twin};
 use super::{Found, Planned, Rule, column, on, pointing, q, rewrite, volatility};
-use crate::draft::{Draft, Drafts};
+use crate::draft::{Draft, Drafts, two_forms};
 use crate::name;
 use crate::plan::Refusal;
 use lockstep_core::schema::{Column, Table};
@@ -99,12 +99,21 @@ pub(super) fn beside(
         "as written every client that says {} fails from that moment on",
         column::shown(&found.name, &there.name)
     ));
+    drafts.hazards.push(two_forms(&column::shown(&found.name, &to), moves(found, there)));
     if moves_default && there.default.is_some() && there.nullable {
         drafts.hazards.push(format!(
             "until the old form is gone, a client that inserts NULL into {shown} gets the default there: the two cannot be told apart"
         ));
     }
     Ok(drafts)
+}
+
+/// What follows from the second form, which comes last. An INSERT may give fewer values than there are columns.
+pub(super) fn moves(found: &Found, there: &Column) -> &'static str {
+    if found.table.columns.last().is_none_or(|last| last.name == there.name) {
+        return "";
+    }
+    ", and in the end as the last column, where an INSERT without a list of columns writes its values elsewhere"
 }
 
 pub(super) fn switch(phase: Phase, name: &str) -> Draft {

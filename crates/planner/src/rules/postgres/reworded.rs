@@ -7,8 +7,7 @@ use sqlparser::tokenizer::{Token, Tokenizer};
 
 /// What the parser makes of the statement without that clause. What is run is the statement as written.
 pub(super) fn parse(sql: &str) -> Option<ast::Statement> {
-    let tokens = Tokenizer::new(&PostgreSqlDialect {}, sql).with_unescape(false).tokenize().ok()?;
-    let words: Vec<Token> = tokens.into_iter().filter(|token| !matches!(token, Token::Whitespace(_))).collect();
+    let words = words(sql)?;
     let is = |at: usize, word: &str| words.get(at).is_some_and(|token| is_word(token, word));
     let kind = if is(0, "create") && is(1, "or") && is(2, "replace") { 3 } else { 1 };
     let kept = match () {
@@ -18,6 +17,8 @@ pub(super) fn parse(sql: &str) -> Option<ast::Statement> {
         () if is(0, "alter") && is(1, "index") && is(2, "if") && is(3, "exists") => {
             [&words[..2], &words[4..]].concat()
         }
+        () if is(0, "create") && (is(1, "index") || is(2, "index")) => without_only(&words)?,
+        () if is(0, "create") && toast_settings(sql).is_some() => without_toast(&words)?.0,
         () if is(1, "table") && (is(0, "alter") || is(0, "create")) => with_options_in_order(&words)?,
         () => return None,
     };
@@ -25,8 +26,48 @@ pub(super) fn parse(sql: &str) -> Option<ast::Statement> {
     parsed(&text)
 }
 
+fn words(sql: &str) -> Option<Vec<Token>> {
+    let tokens = Tokenizer::new(&PostgreSqlDialect {}, sql).with_unescape(false).tokenize().ok()?;
+    Some(tokens.into_iter().filter(|token| !matches!(token, Token::Whitespace(_))).collect())
+}
+
 fn is_word(token: &Token, word: &str) -> bool {
     matches!(token, Token::Word(found) if found.quote_style.is_none() && found.value.eq_ignore_ascii_case(word))
+}
+
+/// True for an index over a partitioned table alone: `CREATE INDEX ... ON ONLY table`.
+pub(super) fn is_on_only(sql: &str) -> bool {
+    words(sql).is_some_and(|words| without_only(&words).is_some())
+}
+
+/// What a CREATE TABLE sets for the values that lie outside of its rows, as `WITH (toast.autovacuum_enabled = false)`.
+pub(super) fn toast_settings(sql: &str) -> Option<String> {
+    Some(without_toast(&words(sql)?)?.1.join(", "))
+}
+
+/// A table without these settings, and what they are; `None` without any.
+fn without_toast(words: &[Token]) -> Option<(Vec<Token>, Vec<String>)> {
+    let start = words.windows(2).rposition(|pair| is_word(&pair[0], "with") && pair[1] == Token::LParen)?;
+    let end = start + words[start..].iter().position(|token| *token == Token::RParen)?;
+    let is_toast =
+        |setting: &&[Token]| setting.len() > 2 && is_word(&setting[0], "toast") && setting[1] == Token::Period;
+    let settings: Vec<&[Token]> = words[start + 2..end].split(|token| *token == Token::Comma).collect();
+    let (toast, other): (Vec<_>, Vec<_>) = settings.into_iter().partition(is_toast);
+    let text = |setting: &[Token]| setting.iter().map(ToString::to_string).collect::<Vec<_>>().concat();
+    let mut kept = words[..start].to_vec();
+    if !other.is_empty() {
+        kept.extend_from_slice(&words[start..start + 2]);
+        kept.extend(other.join(&Token::Comma));
+        kept.push(Token::RParen);
+    }
+    kept.extend_from_slice(&words[end + 1..]);
+    (!toast.is_empty()).then(|| (kept, toast.into_iter().map(text).collect()))
+}
+
+/// An index without ONLY before its table; `None` when it is not there.
+fn without_only(words: &[Token]) -> Option<Vec<Token>> {
+    let on = words.windows(2).position(|pair| is_word(&pair[0], "on") && is_word(&pair[1], "only"))?;
+    Some([&words[..=on], &words[on + 2..]].concat())
 }
 
 /// A function without `COST 100` and `ROWS 10`, which say how dear it is.
@@ -102,6 +143,8 @@ mod tests {
             "CREATE EXTENSION IF NOT EXISTS pgcrypto SCHEMA public",
             "CREATE SEQUENCE a.b AS integer START WITH 1 INCREMENT BY 1 NO MINVALUE NO MAXVALUE CACHE 1",
             "ALTER INDEX IF EXISTS a RENAME TO b",
+            "CREATE TABLE a (b text) WITH (fillfactor = 70, toast.autovacuum_enabled = false)",
+            "CREATE UNIQUE INDEX IF NOT EXISTS a ON ONLY b.c USING btree (d)",
             "ALTER TABLE a ADD b int GENERATED ALWAYS AS IDENTITY (START WITH 5 INCREMENT BY 2 NO MAXVALUE NO MINVALUE)",
         ] {
             assert!(parse(sql).is_some(), "{sql}");

@@ -32,7 +32,8 @@ pub(super) fn may_read(sql: &str, table: &str, column: &str, is_relation: &dyn F
             _ => {}
         }
     }
-    (0..tokens.len()).filter(|position| is_column(&tokens, *position, column)).any(|position| {
+    let is_meant = |position: &usize| is_column(&tokens, *position, column) || is_all_columns(&tokens, *position);
+    (0..tokens.len()).filter(is_meant).any(|position| {
         let before = |distance: usize| position.checked_sub(distance).map(|at| &tokens[at]);
         match (before(2), before(1)) {
             (Some(Token::Word(qualifier)), Some(Token::Period)) => {
@@ -44,6 +45,21 @@ pub(super) fn may_read(sql: &str, table: &str, column: &str, is_relation: &dyn F
             _ => true,
         }
     })
+}
+
+/// True for a star that stands for all columns; it counts for no one row, and multiplies nothing.
+fn is_all_columns(tokens: &[Token], position: usize) -> bool {
+    let is_end = |token: &Token| {
+        matches!(token, Token::Comma) || matches!(token, Token::Word(word) if word.keyword == Keyword::FROM)
+    };
+    tokens[position] == Token::Mul
+        && match position.checked_sub(1).map(|before| &tokens[before]) {
+            Some(Token::Comma | Token::Period) => true,
+            Some(Token::Word(word)) => [Keyword::SELECT, Keyword::DISTINCT, Keyword::ALL].contains(&word.keyword),
+            // Behind DISTINCT ON (...).
+            Some(Token::RParen) => tokens.get(position + 1).is_none_or(is_end),
+            _ => false,
+        }
 }
 
 /// True when `sql` may name the type somewhere.
@@ -110,6 +126,9 @@ mod tests {
             "SELECT c.name FROM (SELECT * FROM post) AS c WHERE EXISTS (SELECT FROM community c)",
             "SELECT c.id FROM community c JOIN post AS p ON p.name = c.title",
             "SELECT c.name FROM community c WHERE EXISTS (SELECT FROM post c WHERE c.name = 'a')",
+            "SELECT * FROM post",
+            "SELECT p.*, 1 FROM post p JOIN community c ON true",
+            "SELECT DISTINCT ON (p.id) * FROM post p",
         ] {
             assert!(reads(sql), "{sql}");
         }
@@ -117,6 +136,7 @@ mod tests {
             "SELECT c.name FROM post p, community c",
             "SELECT p.title AS name FROM post p",
             "SELECT community.name FROM community JOIN post p ON p.community = community.id",
+            "SELECT c.*, count(*), (p.a) * p.b FROM post p, community c",
         ] {
             assert!(!reads(sql), "{sql}");
         }

@@ -4,7 +4,7 @@ use super::lock::{ACCESS_EXCLUSIVE, Locks, SHARE_UPDATE_EXCLUSIVE};
 use super::object::{self, anywhere, expand};
 use super::opaque::Words;
 use super::table_name::{Name, as_printed};
-use super::{Planned, Rule, column, q, types};
+use super::{Planned, Rule, column, numbering, q, types};
 use crate::draft::{Draft, Drafts};
 use crate::name;
 use crate::plan::Refusal;
@@ -30,7 +30,13 @@ pub(super) fn create_sequence(
         object::qualified(&rule.statement.sql, "SEQUENCE", written, &name)?.replacen("IF NOT EXISTS ", "", 1);
     let data_type =
         data_type.map_or_else(|| "bigint".to_owned(), |data_type| types::printed(rule.catalog, data_type));
-    object::put(rule, "sequence", &key, column::sequence_definition(&data_type));
+    let mut options = Words::of(&sql);
+    options.skip(&["CREATE", "SEQUENCE"]);
+    options.name()?;
+    let plain = column::sequence_definition(&data_type);
+    // What is not understood is not known.
+    let definition = numbering::altered(&plain, &options.rest().to_uppercase()).unwrap_or_default();
+    object::put(rule, "sequence", &key, definition);
     let revert = Some(vec![format!("DROP SEQUENCE {}", name.sql())]);
     let why = "Nobody uses a sequence that was not there.";
     Ok(anywhere(vec![expand(&format!("sequence {key}"), vec![sql], revert, why)]))
@@ -49,11 +55,22 @@ pub(super) fn drop_sequence(rule: &mut Rule<'_>, names: &[ObjectName], if_exists
             continue;
         }
         let (what, forward) = (format!("sequence {key}"), format!("DROP SEQUENCE {}", name.sql()));
-        let drafts = object::dropping_known(rule, ("sequence", &key), &what, forward, None);
+        let back = made_again(rule, &name);
+        let drafts = object::dropping_known(rule, ("sequence", &key), &what, forward, back);
         object::forget(rule, "sequence", &key);
         super::alter_table::append(&mut all, drafts);
     }
     Ok(all)
+}
+
+/// A sequence that the same change made, once more: of others it is not known where they stand.
+fn made_again(rule: &Rule<'_>, name: &Name) -> Option<Vec<String>> {
+    let key = name.key();
+    let definition = object::known(rule, "sequence", &key)?;
+    let data_type = definition.split(' ').next()?;
+    let options = numbering::options(&definition)?;
+    let is_own = rule.catalog.is_object_created_here("sequence", &key);
+    is_own.then(|| vec![format!("CREATE SEQUENCE {} AS {data_type} {options}", name.sql())])
 }
 
 pub(super) fn create_schema(rule: &mut Rule<'_>, written: &SchemaName, if_not_exists: bool) -> Planned {

@@ -8,7 +8,7 @@ use super::lock::{ACCESS_EXCLUSIVE, Locks, ROW_EXCLUSIVE, SHARE_UPDATE_EXCLUSIVE
 use super::pointing::{self, Pointing};
 use super::sync::{self, Trigger};
 use super::table_name::{Name, as_printed};
-use super::{BATCH_ROWS_MAX, Found, Rule, column, index, literal, not_null, q, rewrite, sequences};
+use super::{BATCH_ROWS_MAX, Found, Rule, column, index, literal, not_null, q, rewrite, sequences, view};
 use crate::draft::Draft;
 use crate::name;
 use crate::plan::{Refusal, Target};
@@ -201,8 +201,7 @@ pub(super) fn view_on(rule: &Rule<'_>, table: &Name, column: Option<&str>) -> Op
         |text: &str, column: &str| rewrite::may_read(text, &table.name, column, &|name| relations.contains(name));
     let uses =
         |text: &str| rewrite::mentions(text, &table.name) && column.is_none_or(|column| reads(text, column));
-    let views = rule.catalog.schema.objects.get("view")?;
-    views.iter().find(|(_, text)| uses(text)).map(|(name, _)| format!("view {name}"))
+    view::all(schema).find(|(_, _, text)| uses(text)).map(|(kind, name, _)| format!("{kind} {name}"))
 }
 
 /// The steps that make the second column, all of its rows filled and everything on it.

@@ -8,7 +8,7 @@ use super::{Planned, Rule, rewrite};
 use crate::catalog::Known;
 use crate::draft::{Draft, Drafts, Lock};
 use crate::plan::Refusal;
-use lockstep_core::schema::Table;
+use lockstep_core::schema::{Schema, Table};
 use lockstep_core::step::{Action, Phase};
 use sqlparser::ast::{CreateView, ObjectName};
 
@@ -131,15 +131,20 @@ fn is_known(rule: &Rule<'_>, key: &str, materialized: bool) -> bool {
     }
 }
 
+/// All views, plain and materialised: what kind each is, its name and its query.
+pub(super) fn all(schema: &Schema) -> impl Iterator<Item = (&'static str, &str, &str)> {
+    let views = schema.objects.get("view").into_iter().flatten();
+    let materialized =
+        schema.tables.iter().filter_map(|(key, table)| Some((key, table.options.get("definition")?)));
+    views
+        .map(|(key, text)| ("view", key.as_str(), text.as_str()))
+        .chain(materialized.map(|(key, text)| ("materialized view", key.as_str(), text.as_str())))
+}
+
 /// Views that read a view, and those that read these: each after those that it reads.
 fn users_of(rule: &Rule<'_>, name: &Name) -> Vec<Name> {
-    let views =
-        rule.catalog.schema.objects.get("view").into_iter().flatten().map(|(key, text)| (key, text.as_str()));
-    let materialized = rule.catalog.schema.tables.iter();
-    let materialized =
-        materialized.filter_map(|(key, table)| Some((key, table.options.get("definition")?.as_str())));
     let all: Vec<(Name, &str)> =
-        views.chain(materialized).filter_map(|(key, text)| Some((Name::from_key(key)?, text))).collect();
+        all(&rule.catalog.schema).filter_map(|(_, key, text)| Some((Name::from_key(key)?, text))).collect();
     let mut found: Vec<Name> = Vec::new();
     let mut reached = vec![name.clone()];
     while let Some(read) = reached.pop() {

@@ -1,7 +1,7 @@
 //! ALTER TABLE DROP COLUMN.
 
 use super::copy::plain_values;
-use super::definition::{foreign_parts, write_table};
+use super::definition::{foreign_parts, is_constant, write_table};
 use super::redefine::{Redefinition, copy_name};
 use super::scope::{Found, Scope, backfill_of, cost, drafts, on, tell, users_of};
 use super::text::{mentions, tokens};
@@ -11,7 +11,7 @@ use crate::name::quote;
 use crate::plan::Refusal;
 use crate::script::Statement;
 use lockstep_core::schema::{Column, Constraint, ConstraintKind};
-use lockstep_core::step::Phase;
+use lockstep_core::step::{Action, Phase};
 
 /// `ALTER TABLE table DROP [COLUMN] column`.
 pub(super) fn plan(
@@ -43,6 +43,11 @@ pub(super) fn plan(
         };
         steps.push(tell(&format!("do without {}.{}", found.name, known.name), Phase::SwitchReads, why));
         drop.is_of_own = catalog.is_column_created_here(&found.name, &known.name.to_lowercase());
+        if drop.is_of_own && stands_alone(&found, &known) {
+            // It has no values that anybody misses: it comes back without them.
+            let statements = vec![super::add_column::statement(&found, &known)?];
+            drop.step.revert = Some(Action::Statements { statements, transactional: true });
+        }
         steps.push(drop);
         steps
     };
@@ -52,6 +57,13 @@ pub(super) fn plan(
     }
     let as_written = if found.is_new { None } else { cost(&scope, true, true) };
     Ok(Drafts { as_written, ..drafts(steps, vec![found.name]) })
+}
+
+/// True when nothing goes with the column, and SQLite adds it as it was.
+fn stands_alone(found: &Found, known: &Column) -> bool {
+    let has_value = known.nullable || known.default.is_some();
+    let is_plain = known.generated.is_none() && known.default.as_deref().is_none_or(is_constant);
+    has_value && is_plain && !found.table.constraints.values().any(|constraint| is_own(constraint, &known.name))
 }
 
 /// Steps after which rows can be inserted without the column.

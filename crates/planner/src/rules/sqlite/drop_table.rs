@@ -50,7 +50,10 @@ fn check_users(catalog: &Catalog, name: &str) -> Result<(), Refusal> {
         None => Ok(()),
         Some(user) => Err(Refusal::new(
             format!("{user} names `{name}`: its users would fail once `{name}` is gone"),
-            "drop that one first, in the same file or in an earlier change",
+            format!(
+                "drop that one first, in the same file or in an earlier change; to give `{name}` another form write all of it in one \
+                 file: CREATE TABLE new, INSERT INTO new SELECT, DROP TABLE {name}, ALTER TABLE new RENAME TO {name}"
+            ),
         )),
     }
 }

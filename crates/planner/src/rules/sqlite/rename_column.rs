@@ -9,7 +9,7 @@ use super::definition::{foreign_parts, write_default, write_table};
 use super::scope::{BLOCKS, Found, LOCK, Scope, cost, drafts, on, users_of, without_orphans};
 use super::text::{mentions, renamed, render, tokens};
 use crate::catalog::Catalog;
-use crate::draft::{Draft, Drafts};
+use crate::draft::{Draft, Drafts, INSERT_FAILS, two_forms};
 use crate::name::{own, quote};
 use crate::plan::Refusal;
 use lockstep_core::schema::{Column, Constraint, ConstraintKind, Table};
@@ -36,10 +36,11 @@ pub(super) fn plan(scope: Scope, from: &str, to: &str, catalog: &mut Catalog) ->
     check(catalog, &found, &column)?;
     let steps = rename.steps()?;
     move_on(catalog, &found.name, &column.name, to);
-    let hazards = vec![format!(
+    let told = format!(
         "until `{}` is gone, RETURNING tells of the other column what it was before the triggers ran",
         column.name
-    )];
+    );
+    let hazards = vec![told, two_forms(&format!("{}.{to}", found.name), INSERT_FAILS)];
     Ok(Drafts { hazards, as_written: cost(&scope, false, false), ..drafts(steps, touches) })
 }
 
