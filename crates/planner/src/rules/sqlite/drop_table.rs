@@ -1,7 +1,7 @@
 //! DROP TABLE: clients leave it, it is hidden, and only then it goes.
 
 use super::definition::write_table;
-use super::scope::{BLOCKS, LOCK, Scope, children, cost, drafts, find, users_of};
+use super::scope::{BLOCKS, LOCK, Scope, another_form, children, cost, drafts, find, users_of};
 use super::scope::{table, tell, without_orphans};
 use crate::catalog::Catalog;
 use crate::draft::{Draft, Drafts};
@@ -50,10 +50,7 @@ fn check_users(catalog: &Catalog, name: &str) -> Result<(), Refusal> {
         None => Ok(()),
         Some(user) => Err(Refusal::new(
             format!("{user} names `{name}`: its users would fail once `{name}` is gone"),
-            format!(
-                "drop that one first, in the same file or in an earlier change; to give `{name}` another form write all of it in one \
-                 file: CREATE TABLE new, INSERT INTO new SELECT, DROP TABLE {name}, ALTER TABLE new RENAME TO {name}"
-            ),
+            format!("drop that one first, in the same file or in an earlier change; {}", another_form(name)),
         )),
     }
 }

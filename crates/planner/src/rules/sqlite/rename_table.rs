@@ -4,7 +4,9 @@
 
 use super::copy::{Copy, copied_indexes, key_for_copy, plain_values, same_sequence};
 use super::definition::{foreign_parts, write_table};
-use super::scope::{BLOCKS, Found, LOCK, Scope, children, cost, drafts, find, object, on, without_orphans};
+use super::scope::{
+    BLOCKS, Found, LOCK, Scope, another_form, children, cost, drafts, find, object, on, without_orphans,
+};
 use super::text::{mentions, renamed, render, tokens};
 use crate::catalog::Catalog;
 use crate::draft::{Draft, Drafts};
@@ -25,10 +27,7 @@ pub(super) fn plan(scope: Scope, name: &str, catalog: &mut Catalog) -> Result<Dr
             format!(
                 "a foreign key of table `{child}` names `{name}`, which is not there: on the way back it would follow the rename"
             ),
-            format!(
-                "drop `{child}` before and make it again after; to give `{name}` another form write all of it in one file: CREATE TABLE \
-                 new, INSERT INTO new SELECT, DROP TABLE {name}, ALTER TABLE new RENAME TO {name}"
-            ),
+            format!("drop `{child}` before and make it again after; {}", another_form(name)),
         ));
     }
     let scope = Scope::There(found.clone());

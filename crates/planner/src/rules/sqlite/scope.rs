@@ -142,6 +142,14 @@ pub(super) fn users_of(catalog: &Catalog, names: &[&str], except: Option<&str>) 
     users
 }
 
+/// How a file gives a table another form by hand.
+pub(super) fn another_form(name: &str) -> String {
+    format!(
+        "to give `{name}` another form write all of it in one file: CREATE TABLE new, INSERT INTO new SELECT, DROP TABLE {name}, ALTER \
+         TABLE new RENAME TO {name}"
+    )
+}
+
 /// Tables with a foreign key that points at this one, itself aside.
 pub(super) fn children(catalog: &Catalog, parent: &str) -> Vec<String> {
     let points_here = |table: &Table| {
