@@ -336,6 +336,12 @@ impl Consensus {
         self.inner.is_removed(node.0)
     }
 
+    /// Lets this agent believe that another one has moved.
+    #[cfg(test)]
+    pub(crate) fn hear_move(&self, node: NodeId, to: &str) {
+        self.inner.hear_move(node.0, to);
+    }
+
     /// Cuts this agent off from all others, or lets it talk again.
     #[cfg(test)]
     pub(crate) fn cut_off(&self, cut_off: bool) {

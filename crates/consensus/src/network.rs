@@ -77,6 +77,7 @@ impl Connection {
     }
 
     pub(crate) fn error(&self, error: CallError, action: RPCTypes) -> RpcError {
+        self.network.peers.forget_move(self.target);
         match error {
             CallError::Deadline(timeout) => {
                 let id = self.network.peers.identity().map_or(0, |identity| identity.node_id);

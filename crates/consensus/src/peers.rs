@@ -121,7 +121,7 @@ impl Peers {
     }
 
     /// A member says that it has moved. It is called there at once: its own vote may be needed to agree on that. Should another
-    /// agent be there, that one refuses the calls.
+    /// agent be there, that one refuses the calls. Holds until a call fails; a member that is there says so again.
     pub(crate) fn moved(&self, node: u64, from: String, to: String) {
         self.moved.lock().unwrap_or_else(PoisonError::into_inner).insert(node, Moved { from, to });
     }
@@ -131,6 +131,11 @@ impl Peers {
         let moved = self.moved.lock().unwrap_or_else(PoisonError::into_inner);
         // Once the cluster has agreed on something else, that is newer.
         moved.get(&node).filter(|moved| moved.from == agreed).map_or(agreed, |moved| moved.to.clone())
+    }
+
+    /// A call to a member failed: it may have gone back to where the cluster believes that it is.
+    pub(crate) fn forget_move(&self, node: u64) {
+        self.moved.lock().unwrap_or_else(PoisonError::into_inner).remove(&node);
     }
 
     pub(crate) fn header(&self, target: u64) -> PeerHeader {

@@ -23,3 +23,19 @@ async fn one_of_two_voters_that_lacks_entries_comes_back_elsewhere() {
     cluster.settled(2).await;
     cluster.equal_digests().await;
 }
+
+/// Killed before the cluster agreed on where it was, it is not there any more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_said_it_had_moved_is_found_where_it_was_before() {
+    let mut cluster = Cluster::of(2).await;
+    let (leader, follower) = (cluster.leader().await, cluster.follower().await);
+    let moved = cluster.agents[follower].id().expect("a member");
+    cluster.agents[follower].kill();
+    let nobodys =
+        std::net::TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("its address");
+    cluster.agents[leader].consensus().hear_move(moved, &nobodys.to_string());
+    let written = cluster.agents[leader].propose(open_session("client"));
+    cluster.agents[follower].restart().await;
+    written.await.expect("a quorum");
+    cluster.settled(2).await;
+}
