@@ -48,6 +48,8 @@ pub(crate) struct Head {
 /// The sending end.
 struct Sender<'connection, Requests> {
     connection: &'connection Connection,
+    /// Of the called agent.
+    address: String,
     requests: Requests,
     /// Into the call; `None` once there are no more requests.
     call: Option<mpsc::Sender<v1::AppendEntriesRequest>>,
@@ -71,14 +73,16 @@ pub(crate) fn send<Requests>(
 where
     Requests: Stream<Item = Request> + Send + Unpin + 'static,
 {
-    let client = connection.network.peers.client(&connection.address());
-    let mut client = client.map_err(|error| connection.error(error, RPCTypes::AppendEntries))?;
+    let address = connection.address();
+    let client = connection.network.peers.client(&address);
+    let mut client = client.map_err(|error| connection.error(error, &address, RPCTypes::AppendEntries))?;
     // Holds all that may be in flight, so that nobody has to wait for room in it.
     let (call, messages) = mpsc::channel(IN_FLIGHT_MAX);
     let answers =
         async move { client.append_entries(ReceiverStream::new(messages)).await.map(Response::into_inner) };
     let sender = Sender {
         connection,
+        address,
         requests,
         call: Some(call),
         answers: answers.try_flatten_stream().boxed(),
@@ -154,7 +158,7 @@ impl<'connection, Requests: Stream<Item = Request> + Send + Unpin + 'static> Sen
     }
 
     fn error(&self, error: CallError) -> RpcError {
-        self.connection.error(error, RPCTypes::AppendEntries)
+        self.connection.error(error, &self.address, RPCTypes::AppendEntries)
     }
 }
 

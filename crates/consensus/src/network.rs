@@ -76,8 +76,9 @@ impl Connection {
         self.network.peers.address_of(self.target, agreed)
     }
 
-    pub(crate) fn error(&self, error: CallError, action: RPCTypes) -> RpcError {
-        self.network.peers.forget_move(self.target);
+    /// What openraft is told of a call to `address` that failed.
+    pub(crate) fn error(&self, error: CallError, address: &str, action: RPCTypes) -> RpcError {
+        self.network.peers.call_failed(self.target, address);
         match error {
             CallError::Deadline(timeout) => {
                 let id = self.network.peers.identity().map_or(0, |identity| identity.node_id);
@@ -98,9 +99,8 @@ impl Connection {
     {
         let address = self.address();
         let call = async |client| call(client).await.map(tonic::Response::new);
-        let payload =
-            self.network.peers.call(&address, deadline, call).await.map_err(|error| self.error(error, action))?;
-        decode(&payload)
+        let payload = self.network.peers.call(&address, deadline, call).await;
+        decode(&payload.map_err(|error| self.error(error, &address, action))?)
     }
 }
 

@@ -79,6 +79,14 @@ struct Moved {
     /// What the cluster believes when the member says so.
     from: String,
     to: String,
+    /// Whether it is called where the cluster believes that it is.
+    back: bool,
+}
+
+impl Moved {
+    fn address(&self) -> &str {
+        if self.back { &self.from } else { &self.to }
+    }
 }
 
 /// The way to all other agents.
@@ -121,21 +129,30 @@ impl Peers {
     }
 
     /// A member says that it has moved. It is called there at once: its own vote may be needed to agree on that. Should another
-    /// agent be there, that one refuses the calls. Holds until a call fails; a member that is there says so again.
+    /// agent be there, that one refuses the calls.
     pub(crate) fn moved(&self, node: u64, from: String, to: String) {
-        self.moved.lock().unwrap_or_else(PoisonError::into_inner).insert(node, Moved { from, to });
+        self.moves().insert(node, Moved { from, to, back: false });
     }
 
     /// Where a member is to be called; `agreed` is where the cluster believes that it is.
     pub(crate) fn address_of(&self, node: u64, agreed: String) -> String {
-        let moved = self.moved.lock().unwrap_or_else(PoisonError::into_inner);
         // Once the cluster has agreed on something else, that is newer.
-        moved.get(&node).filter(|moved| moved.from == agreed).map_or(agreed, |moved| moved.to.clone())
+        self.moves()
+            .get(&node)
+            .filter(|moved| moved.from == agreed)
+            .map_or(agreed, |moved| moved.address().to_owned())
     }
 
-    /// A call to a member failed: it may have gone back to where the cluster believes that it is.
-    pub(crate) fn forget_move(&self, node: u64) {
-        self.moved.lock().unwrap_or_else(PoisonError::into_inner).remove(&node);
+    /// A call to a member failed. One that has moved is called at its other address next: it may have gone back before the
+    /// cluster agreed, or only be slow. A call that was made to the other address before tells nothing.
+    pub(crate) fn call_failed(&self, node: u64, address: &str) {
+        if let Some(moved) = self.moves().get_mut(&node).filter(|moved| moved.address() == address) {
+            moved.back = !moved.back;
+        }
+    }
+
+    fn moves(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Moved>> {
+        self.moved.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn header(&self, target: u64) -> PeerHeader {
@@ -246,4 +263,24 @@ fn never_connected(status: &Status) -> bool {
         source = error.source();
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_that_moved_is_called_at_both_addresses_in_turn() {
+        let peers = Peers::new(&Config::default());
+        let called = |agreed: &str| peers.address_of(2, agreed.to_owned());
+        peers.moved(2, "old:1".to_owned(), "new:1".to_owned());
+        assert_eq!(called("old:1"), "new:1");
+        peers.call_failed(2, "old:1");
+        assert_eq!(called("old:1"), "new:1", "that call had been made before it moved");
+        peers.call_failed(2, "new:1");
+        assert_eq!(called("old:1"), "old:1");
+        peers.call_failed(2, "old:1");
+        assert_eq!(called("old:1"), "new:1");
+        assert_eq!(called("agreed:1"), "agreed:1");
+    }
 }

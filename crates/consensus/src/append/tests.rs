@@ -42,6 +42,7 @@ where
     let (answers, received) = mpsc::unbounded_channel();
     let sender = Sender {
         connection,
+        address: connection.address(),
         requests,
         call: Some(call),
         answers: tokio_stream::wrappers::UnboundedReceiverStream::new(received).boxed(),

@@ -19,7 +19,9 @@ async fn one_of_two_voters_that_lacks_entries_comes_back_elsewhere() {
         }
     };
     tokio::time::timeout(super::harness::PATIENCE, moved).await.expect("the cluster agrees on where it is");
-    written.await.expect("a quorum");
+    // A machine with much else to do may have let its time pass.
+    let written = written.await;
+    assert!(matches!(written, Ok(_) | Err(crate::Error::Unknown { .. })), "{written:?}");
     cluster.settled(2).await;
     cluster.equal_digests().await;
 }
@@ -36,6 +38,7 @@ async fn one_that_said_it_had_moved_is_found_where_it_was_before() {
     cluster.agents[leader].consensus().hear_move(moved, &nobodys.to_string());
     let written = cluster.agents[leader].propose(open_session("client"));
     cluster.agents[follower].restart().await;
-    written.await.expect("a quorum");
+    let written = written.await;
+    assert!(matches!(written, Ok(_) | Err(crate::Error::Unknown { .. })), "{written:?}");
     cluster.settled(2).await;
 }
