@@ -15,6 +15,9 @@ use tokio::time::Instant;
 /// Traffic that fills caches and connections before anything counts.
 const WARM_UP: Duration = Duration::from_secs(3);
 
+/// From the loading of a table to its filling, where nobody else is at work: so long the cores count as those of whoever loaded it.
+const ALONE: Duration = Duration::from_secs(12);
+
 /// Figures of one way over all rounds.
 #[derive(Default)]
 struct Figures {
@@ -87,6 +90,7 @@ pub(crate) async fn alone(engine: Engine, options: &Options) -> Result<()> {
             let name = format!("alone_{}_{round}", way as u8);
             let place = ground.place(&name, options.rows).await?;
             let ready = way.prepare(&ground, &place, &name, Duration::ZERO).await?;
+            tokio::time::sleep(ALONE).await;
             let begin = Instant::now();
             let filled = ready.run(&place, options.rows).await?;
             figures.took(begin.elapsed(), filled, options.rows);

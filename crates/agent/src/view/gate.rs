@@ -3,7 +3,7 @@
 
 use super::Surroundings;
 use super::member::{SILENT_AFTER, silence};
-use super::progress::{progress, sentence};
+use super::progress::progress;
 use crate::soft::Heard;
 use lockstep_core::holdout::{self, Holdout, Subject};
 use lockstep_core::limits::Stop;
@@ -76,7 +76,7 @@ fn remedy_of(stops: &[Stop]) -> Option<String> {
 fn work(holdout: &Holdout, node: NodeId, heard: &Heard) -> Vec<String> {
     let said = without_numbers(&holdout.reason);
     let is_new = |text: &String| !said.contains(&without_numbers(text));
-    let doing = progress(node, &holdout.name, heard).map(|progress| sentence(&progress)).filter(is_new);
+    let doing = progress(node, &holdout.name, heard).map(|progress| progress.to_string()).filter(is_new);
     let error = heard.told.work.as_ref().and_then(|work| work.last_error.clone());
     let failed = error.filter(is_new).map(|error| format!("last error: {error}"));
     doing.into_iter().chain(failed).collect()

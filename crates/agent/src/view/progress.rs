@@ -45,36 +45,3 @@ fn remaining_ms(rows_done: u64, rows_total: Option<u64>, rows_per_second: u64) -
 pub(crate) fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
-
-/// One line for people, e.g. `executing, 40 % of 100000 rows, 12000 rows/s, 5 s to go`.
-pub(crate) fn sentence(progress: &Progress) -> String {
-    let mut parts = vec![progress.activity.clone()];
-    match progress.rows_total.filter(|total| *total > 0) {
-        Some(total) if progress.rows_done > 0 => {
-            let percent = (u128::from(progress.rows_done) * 100 / u128::from(total)).min(100);
-            parts.push(format!("{percent} % of {total} rows"));
-        }
-        _ if progress.rows_done > 0 => parts.push(format!("{} rows done", progress.rows_done)),
-        _ => {}
-    }
-    if progress.rows_per_second > 0 {
-        parts.push(format!("{} rows/s", progress.rows_per_second));
-    }
-    if progress.helpers > 0 {
-        parts.push(format!("{} sessions", progress.helpers + 1));
-    }
-    if let Some(remaining_ms) = progress.remaining_ms {
-        parts.push(format!("{} to go", super::spoken(Duration::from_millis(remaining_ms))));
-    }
-    if !progress.stop_reasons.is_empty() {
-        let reasons: Vec<String> = progress.stop_reasons.iter().map(ToString::to_string).collect();
-        parts.push(format!("waits: {}", reasons.join("; ")));
-    }
-    if progress.attempts > 1 {
-        parts.push(format!("attempt {}", progress.attempts));
-    }
-    if let Some(blocker) = progress.blockers.first() {
-        parts.push(format!("waits for {}", blocker.text));
-    }
-    parts.join(", ")
-}

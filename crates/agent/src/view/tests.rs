@@ -92,7 +92,7 @@ fn the_gate_says_what_each_node_is_doing_about_it() {
     check_reason(
         1,
         working(work),
-        "has not executed yet: executing, 40 % of 1000 rows, 100 rows/s, 3 sessions, 6 s to go",
+        "has not executed yet: executing, 40% (400 of 1000 rows), 100 rows/s, 3 sessions, 6s left",
     );
     let work = Work { attempts: 3, last_error: Some("lock timeout on users".to_owned()), ..Work::default() };
     check_reason(

@@ -1,6 +1,6 @@
 //! How far a change is, in the few lines that a person follows. Pure.
 
-use crate::render::{time, who, work};
+use crate::render::{time, who};
 use lockstep_core::change::{Status, StepRecord, StepStatus};
 use lockstep_core::holdout::{Holdout, Subject};
 use lockstep_core::in_flight::{InFlight, Preparation, Stage};
@@ -136,7 +136,8 @@ fn node(view: &Change, flight: &InFlight, id: NodeId, name: &str) -> NodeLine {
     let holdout = view.gate.iter().flat_map(|gate| &gate.gate.holdouts);
     let reason =
         holdout.filter(|holdout| holdout.subject == Subject::Node(id)).map(|holdout| &holdout.reason).next();
-    let text = report.map(work).or(reason.cloned()).unwrap_or_else(|| flight.stage.name().to_owned());
+    let text =
+        report.map(ToString::to_string).or(reason.cloned()).unwrap_or_else(|| flight.stage.name().to_owned());
     let share = report.and_then(|report| Some((report.rows_done, report.rows_total?)));
     NodeLine { name: name.to_owned(), text, share }
 }

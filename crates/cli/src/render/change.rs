@@ -1,7 +1,7 @@
 //! `change show` and `change list`.
 
 use super::look::{Look, Tone, cell, finish};
-use super::{facts, gate, progress, step, text, time};
+use super::{at_work, facts, gate, step, text, time};
 use lockstep_core::Timestamp;
 use lockstep_core::change::{Status, StepRecord};
 use lockstep_core::in_flight::{Measurement, Stage};
@@ -23,7 +23,7 @@ pub(crate) fn change(view: &Change, look: Look, now: Timestamp) -> String {
     }
     if !view.progress.is_empty() {
         parts.push(String::new());
-        parts.extend(view.progress.iter().map(|report| format!("at work: {}", progress::line(report))));
+        parts.extend(view.progress.iter().map(at_work));
     }
     parts.join("\n")
 }

@@ -8,7 +8,6 @@ mod impact;
 mod look;
 mod node;
 mod plan;
-mod progress;
 mod repair;
 mod session;
 mod status;
@@ -24,7 +23,6 @@ pub(crate) use gate::who;
 pub(crate) use look::{Look, Tone};
 pub(crate) use node::node;
 pub(crate) use plan::plan;
-pub(crate) use progress::work;
 pub(crate) use repair::repair;
 pub(crate) use session::{session, sessions};
 pub(crate) use status::{members, status};
@@ -33,6 +31,11 @@ pub(crate) use why::why;
 
 #[cfg(test)]
 mod tests;
+
+/// Who is at work, and how far.
+fn at_work(report: &lockstep_proto::view::Progress) -> String {
+    format!("at work: {}: {report}", report.node_name)
+}
 
 /// Labels and values, one pair a line, values below each other.
 fn facts(facts: &[(&str, String)], look: Look) -> String {

@@ -1,7 +1,7 @@
 //! `node show`.
 
 use super::look::{Look, Tone};
-use super::{facts, progress, status, time};
+use super::{facts, status, time};
 use lockstep_core::Timestamp;
 use lockstep_core::node;
 use lockstep_proto::view::Member;
@@ -39,7 +39,7 @@ pub(crate) fn node(member: &Member, look: Look, now: Timestamp) -> String {
         lines.push(("log known up to", index.to_string()));
     }
     if let Some(report) = &member.progress {
-        lines.push(("at work", progress::work(report)));
+        lines.push(("at work", report.to_string()));
     }
     facts(&lines, look)
 }

@@ -1,7 +1,7 @@
 //! `cluster status`: the cluster in one screen.
 
 use super::look::{Look, Tone, cell, finish};
-use super::{answered, gate, progress, time};
+use super::{answered, gate, time};
 use crate::view::{Status, schema_groups};
 use comfy_table::Cell;
 use lockstep_core::node;
@@ -64,7 +64,8 @@ fn row(member: &Member, (health_tone, health): (Tone, String)) -> Vec<Cell> {
     let node = &member.node;
     let (state_tone, state) = state(&node.status);
     let seen = member.last_seen_age_ms.map_or("-".to_owned(), |ms| format!("{} ago", time::duration(ms)));
-    let doing: Vec<String> = member.progress.as_ref().map(progress::work).into_iter().chain(lag(member)).collect();
+    let doing: Vec<String> =
+        member.progress.as_ref().map(ToString::to_string).into_iter().chain(lag(member)).collect();
     let doing = if doing.is_empty() { "-".to_owned() } else { doing.join(", ") };
     vec![
         cell(Tone::Strong, &node.name),

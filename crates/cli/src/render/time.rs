@@ -1,23 +1,8 @@
 //! Times and durations as operators read them.
 
 use lockstep_core::Timestamp;
+pub(crate) use lockstep_proto::view::duration;
 use std::time::{Duration, UNIX_EPOCH};
-
-/// A duration in at most two units, e.g. `4m 12s`.
-pub(crate) fn duration(ms: u64) -> String {
-    let seconds = ms / 1_000;
-    let two = |large: u64, large_unit, small: u64, small_unit| match small {
-        0 => format!("{large}{large_unit}"),
-        _ => format!("{large}{large_unit} {small}{small_unit}"),
-    };
-    match seconds {
-        0 => format!("{ms}ms"),
-        1..60 => format!("{seconds}s"),
-        60..3_600 => two(seconds / 60, "m", seconds % 60, "s"),
-        3_600..86_400 => two(seconds / 3_600, "h", seconds % 3_600 / 60, "m"),
-        _ => two(seconds / 86_400, "d", seconds % 86_400 / 3_600, "h"),
-    }
-}
 
 /// How long ago something was. The clocks of this machine and of the leader may differ a little: never negative, and never in
 /// milliseconds.
@@ -35,23 +20,8 @@ pub(crate) fn point(at: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{age, duration, point};
+    use super::{age, point};
     use lockstep_core::Timestamp;
-
-    #[test]
-    fn two_units_are_enough() {
-        for (ms, expected) in [
-            (0, "0ms"),
-            (999, "999ms"),
-            (59_999, "59s"),
-            (60_000, "1m"),
-            (252_000, "4m 12s"),
-            (7_500_000, "2h 5m"),
-            (266_400_000, "3d 2h"),
-        ] {
-            assert_eq!(duration(ms), expected);
-        }
-    }
 
     #[test]
     fn a_clock_that_is_ahead_makes_no_negative_age() {

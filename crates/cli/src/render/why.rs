@@ -3,7 +3,7 @@
 use super::gate;
 use super::look::{Look, Tone};
 use super::status::warning_line;
-use super::{answered, progress};
+use super::{answered, at_work};
 use crate::view::Status;
 use lockstep_core::holdout::Subject;
 use lockstep_proto::view::{Progress, Warning};
@@ -27,7 +27,7 @@ pub(crate) fn why(status: &Status, look: Look) -> String {
     let working = working(status);
     if !working.is_empty() {
         parts.push(String::new());
-        parts.extend(working.into_iter().map(|progress| format!("at work: {}", progress::line(progress))));
+        parts.extend(working.into_iter().map(at_work));
     }
     parts.push(String::new());
     parts.push(answered::line(status, look));

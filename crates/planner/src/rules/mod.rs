@@ -16,6 +16,6 @@ pub(crate) fn plan(target: Target, rest: &[Statement], catalog: &mut Catalog) ->
     match target.engine {
         Engine::Postgres => (1, postgres::plan(target, &rest[0], catalog)),
         Engine::Sqlite => sqlite::plan(target, rest, catalog),
-        Engine::Mariadb | Engine::Mysql => (1, mysql::plan(target, &rest[0], catalog)),
+        Engine::Mariadb | Engine::Mysql => (1, mysql::plan(target, rest, catalog)),
     }
 }

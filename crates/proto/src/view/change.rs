@@ -1,8 +1,8 @@
 //! Views of changes, of what they wait for, and of the version log.
 
+use super::Progress;
 use lockstep_core::change::{self, Status, StepStatus};
 use lockstep_core::in_flight::InFlight;
-use lockstep_core::limits::Stop;
 use lockstep_core::step::Phase;
 use lockstep_core::{ChangeId, LogIndex, NodeId, SessionId, Timestamp, holdout, version};
 use serde::Serialize;
@@ -49,37 +49,6 @@ impl Gate {
     }
 }
 
-/// How far a node is with what it is doing now. Soft state: told by heartbeats, never replicated.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Progress {
-    /// The node.
-    pub node: NodeId,
-    /// Its name.
-    pub node_name: String,
-    /// The version that it works on.
-    pub version: lockstep_core::Version,
-    /// What it does, for people, e.g. `backfill of users`.
-    pub activity: String,
-    /// Rows done.
-    pub rows_done: u64,
-    /// Rows to do, estimated.
-    pub rows_total: Option<u64>,
-    /// Rows per second, lately.
-    pub rows_per_second: u64,
-    /// Time still needed, estimated, in milliseconds.
-    pub remaining_ms: Option<u64>,
-    /// Sessions in the node's database that work on it beside the first one.
-    pub helpers: u32,
-    /// Attempts so far, this one included.
-    pub attempts: u32,
-    /// Who holds what it needs, and is waited for.
-    pub blockers: Vec<Blocker>,
-    /// Age of this report at the answering agent, in milliseconds.
-    pub age_ms: u64,
-    /// Why its work waits; empty when nothing throttles it.
-    pub stop_reasons: Vec<Stop>,
-}
-
 /// How it is when an order changed nothing, because it is so already.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Unchanged {
@@ -87,25 +56,6 @@ pub struct Unchanged {
     pub state: String,
     /// Since when, if that is known.
     pub since: Option<Timestamp>,
-}
-
-/// A transaction in a node's database that stands in the way of a step.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Blocker {
-    /// All of it in one line, for people.
-    pub text: String,
-    /// The process or connection, as the database numbers them; `None` where it does not.
-    pub process: Option<u64>,
-    /// Whose it is; empty when the agent may not see it.
-    pub user: String,
-    /// What the client calls itself, or where it comes from.
-    pub application: String,
-    /// How long it has been open, in milliseconds; `None` when the agent may not see it.
-    pub age_ms: Option<u64>,
-    /// The beginning of its last statement.
-    pub query: String,
-    /// What ends it.
-    pub remedy: String,
 }
 
 /// A change in one line.

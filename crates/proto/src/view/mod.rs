@@ -4,11 +4,15 @@
 mod catalog;
 mod change;
 mod cluster;
+mod duration;
+mod progress;
 mod session;
 
 pub use catalog::Catalog;
-pub use change::{Blocker, Change, ChangeSummary, Gate, Progress, Unchanged, Version};
+pub use change::{Change, ChangeSummary, Gate, Unchanged, Version};
 pub use cluster::{ClusterStatus, Health, Member, RaftRole, Warning};
+pub use duration::duration;
+pub use progress::{Blocker, Progress};
 pub use session::{Announcement, Session};
 
 use serde::Serialize;

@@ -31,12 +31,16 @@ pub(super) fn dropping(name: &str, kind: ConstraintKind) -> String {
 
 /// The statements that add a foreign key without reading the table under a lock: the server believes that there are no orphans.
 pub(super) fn unchecked(target: Target, table: &str, clause: &str) -> Vec<String> {
-    let alter = algorithm::alter(target, table, clause, Algorithm::NoCopy);
-    match target.engine {
-        Engine::Mariadb => vec![format!("SET STATEMENT foreign_key_checks = 0 FOR {alter}")],
+    without_checks(target.engine, algorithm::alter(target, table, clause, Algorithm::NoCopy))
+}
+
+/// A statement for which the server does not look at foreign keys.
+pub(super) fn without_checks(engine: Engine, statement: String) -> Vec<String> {
+    match engine {
+        Engine::Mariadb => vec![format!("SET STATEMENT foreign_key_checks = 0 FOR {statement}")],
         _ => vec![
             "SET SESSION foreign_key_checks = 0".to_owned(),
-            alter,
+            statement,
             "SET SESSION foreign_key_checks = 1".to_owned(),
         ],
     }
@@ -136,12 +140,13 @@ fn check_target(rule: &Rule<'_>, found: &Found, key: &ForeignKey) -> Result<(), 
         found.column(column)?;
     }
     match rule.catalog.table(&key.target) {
-        Known::Absent => Err(Refusal::new(
-            format!("there is no table {} for the foreign key to point at", key.target),
-            "create it before",
-        )),
+        Known::Absent => Err(points_at_nothing(&key.target)),
         _ => Ok(()),
     }
+}
+
+pub(super) fn points_at_nothing(target: &str) -> Refusal {
+    Refusal::new(format!("there is no table {target} for the foreign key to point at"), "create it before")
 }
 
 pub(super) fn drop_foreign_key(rule: &mut Rule<'_>, found: &Found, name: &str, if_exists: bool) -> Planned {

@@ -4,10 +4,11 @@ use super::clause::{self, Clause};
 use super::column;
 use super::key::{self, Constraint, ForeignKey};
 use super::lock::{EXCLUSIVE, Locks};
-use super::text::{Reader, Token, q, same};
-use super::{Planned, Rule, apply, known, on, refused, step, table_name};
+use super::text::{self, Reader, Token, q, same};
+use super::{Planned, Rule, apply, constraint, known, on, refused, step, table_name, twin};
 use crate::catalog::Known;
 use crate::plan::Refusal;
+use crate::script::Statement;
 use lockstep_core::schema::Table;
 use lockstep_core::step::Phase;
 
@@ -39,13 +40,13 @@ pub(super) fn plan(rule: &mut Rule<'_>, mut reader: Reader<'_>) -> Option<Planne
         Ok(read) => read,
         Err(refusal) => return Some(Err(refusal)),
     };
-    Some(Ok(drafts(
+    Some(drafts(
         rule,
         &name,
         &before[if if_not_exists { 3 } else { 0 }..],
         (table, foreign),
         is_unknown && if_not_exists,
-    )))
+    ))
 }
 
 fn drafts(
@@ -54,33 +55,67 @@ fn drafts(
     rest: &[Token],
     made: (Table, Vec<ForeignKey>),
     may_be_there: bool,
-) -> crate::draft::Drafts {
+) -> Planned {
     let (table, foreign) = made;
     let sql = &rule.statement.sql;
     let written = rest.first().map_or("", |first| &sql[first.start..]);
-    let mut create = step(
-        &format!("create {name}"),
-        Phase::Expand,
-        vec![format!("CREATE TABLE {written}")],
-        Some(vec![format!("DROP TABLE {}", q(name))]),
-    )
-    .why("Nobody uses a table that was not there.");
     let mut targets: Vec<String> =
         foreign.into_iter().map(|key| key.target).filter(|target| target != name).collect();
     targets.sort();
     targets.dedup();
-    for target in targets.iter().filter(|target| !rule.catalog.is_created_here(target)) {
+    let to_come = if has_foreign_keys(&table) { to_come(rule, &targets)? } else { Vec::new() };
+    let checked = |statement: String, is_checked: bool| match is_checked {
+        true => vec![statement],
+        false => constraint::without_checks(rule.target.engine, statement),
+    };
+    // A table that is pointed at before it is there is gone again before those that point at it.
+    let is_awaited = twin::pointing_at(rule, name, None).is_some();
+    let mut create = step(
+        &format!("create {name}"),
+        Phase::Expand,
+        checked(format!("CREATE TABLE {written}"), to_come.is_empty()),
+        Some(checked(format!("DROP TABLE {}", q(name)), !is_awaited)),
+    )
+    .why("Nobody uses a table that was not there.");
+    let is_in_use = |target: &&String| !rule.catalog.is_created_here(target) && !to_come.contains(target);
+    for target in targets.iter().filter(is_in_use) {
         create = create.holds(target, EXCLUSIVE);
     }
     rule.catalog.create_table(name, table);
     let mut drafts = on(name, vec![create]);
     drafts.touches.extend(targets);
+    drafts.hazards.extend(to_come.iter().map(|target| {
+        format!("{name} points at {target}, which comes later: until then it takes no row that points there")
+    }));
     if may_be_there {
         drafts.hazards.push(format!(
             "IF NOT EXISTS is left out: a table {name} that is there already would not be this one"
         ));
     }
-    drafts
+    Ok(drafts)
+}
+
+/// What a new table points at that is not there yet, as dumps write it with `foreign_key_checks = 0`.
+fn to_come(rule: &Rule<'_>, targets: &[String]) -> Result<Vec<String>, Refusal> {
+    let absent = targets.iter().filter(|target| rule.catalog.table(target) == Known::Absent);
+    let to_come = absent.map(|target| match rule.later.iter().any(|statement| creates(statement, target)) {
+        true => Ok(target.clone()),
+        false => Err(constraint::points_at_nothing(target)),
+    });
+    to_come.collect()
+}
+
+fn creates(statement: &Statement, name: &str) -> bool {
+    let tokens = text::tokens(&statement.sql);
+    let mut reader = Reader::new(&statement.sql, &tokens);
+    let is_create = reader.words(&["create", "table"]);
+    reader.words(&["if", "not", "exists"]);
+    is_create && reader.name().is_some_and(|created| created == name)
+}
+
+/// Other engines than InnoDB read them, and forget them.
+fn has_foreign_keys(table: &Table) -> bool {
+    table.options.get("engine").is_none_or(|engine| same(engine, "InnoDB"))
 }
 
 /// `LIKE other`, with or without brackets.

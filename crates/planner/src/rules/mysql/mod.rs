@@ -50,15 +50,18 @@ use text::{Reader, same};
 struct Rule<'a> {
     target: Target,
     statement: &'a Statement,
+    /// What the change says after it.
+    later: &'a [Statement],
     catalog: &'a mut Catalog,
 }
 
 /// What a rule gives.
 type Planned = Result<Drafts, Refusal>;
 
-/// What to do for a statement.
-pub(super) fn plan(target: Target, statement: &Statement, catalog: &mut Catalog) -> Planned {
-    let mut rule = Rule { target, statement, catalog };
+/// What to do for the first of the statements that are left.
+pub(super) fn plan(target: Target, rest: &[Statement], catalog: &mut Catalog) -> Planned {
+    let (statement, later) = (&rest[0], &rest[1..]);
+    let mut rule = Rule { target, statement, later, catalog };
     if statement.says(&Directive::Opaque) {
         return refused::accepted(&rule);
     }
