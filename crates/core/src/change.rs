@@ -341,7 +341,7 @@ impl StepRecord {
 pub const STEPS_MAX: usize = 500;
 
 /// How long the name of a change may be, in bytes.
-pub const NAME_BYTES_MAX: usize = 100;
+pub const NAME_BYTES_MAX: usize = 200;
 
 impl Spec {
     /// True when it takes something away that clients are told to leave first.

@@ -125,7 +125,13 @@ const ALLOWED: [(&str, &str, &[&str]); 33] = [
     (
         "require-concurrent-index-creation",
         NEW,
-        &["create_table", "create_table_as", "drop_table_the_change_made", "materialized_view"],
+        &[
+            "create_table",
+            "create_table_as",
+            "drop_table_the_change_made",
+            "materialized_view",
+            "materialized_view_with_no_data",
+        ],
     ),
     ("adding-required-field", NEW, &["create_table"]),
     ("adding-not-nullable-field", NEW, &["create_table"]),

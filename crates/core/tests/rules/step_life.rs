@@ -148,8 +148,8 @@ fn a_change_that_is_not_valid_is_refused() {
     check(
         r#"
         cluster 1                           | shard-1 v0
-        submit unnamed expand               | no: change `` is not valid: a name has 1 to 100 letters, digits, `_`, `-` or `.`
-        submit with/slash expand            | no: change `with/slash` is not valid: a name has 1 to 100 letters, digits, `_`, `-` or `.`
+        submit unnamed expand               | no: change `` is not valid: a name has 1 to 200 letters, digits, `_`, `-` or `.`
+        submit with/slash expand            | no: change `with/slash` is not valid: a name has 1 to 200 letters, digits, `_`, `-` or `.`
         submit empty                        | no: change `empty` is not valid: a change has 1 to 500 steps, this one has 0
         submit twice expand expand          | no: change `twice` is not valid: step 2 (`expand`): its name is taken
         submit users expand engine postgres | no: `users` is for postgres, but this is a cluster of sqlite databases

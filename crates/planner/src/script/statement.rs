@@ -92,11 +92,30 @@ fn parse(engine: Engine, sql: &str) -> Kind {
     };
     let parsed = Parser::new(dialect)
         .with_recursion_limit(NESTING_MAX)
-        .try_with_sql(sql)
+        .try_with_sql(without_data(engine, sql))
         .and_then(|mut parser| parser.parse_statements());
     match parsed {
         Ok(mut statements) if statements.len() == 1 => Kind::Parsed(Box::new(statements.remove(0))),
         Ok(statements) => Kind::Opaque(format!("the parser finds {} statements in it", statements.len())),
         Err(error) => Kind::Opaque(error.to_string()),
     }
+}
+
+/// Whether a materialized view is filled at once says nothing of what it is, and the parser does not know how that is written.
+fn without_data(engine: Engine, sql: &str) -> &str {
+    let words: Vec<&str> = sql.split_whitespace().collect();
+    let is = |words: &[&str], wanted: &[&str]| {
+        words.len() == wanted.len()
+            && words.iter().zip(wanted).all(|(word, wanted)| word.eq_ignore_ascii_case(wanted))
+    };
+    let begins = words.len() > 5 && is(&words[..3], &["create", "materialized", "view"]);
+    let ending = [&["with", "no", "data"][..], &["with", "data"]]
+        .into_iter()
+        .find(|ending| begins && is(&words[words.len() - ending.len()..], ending));
+    let Some(ending) = ending.filter(|_| engine == Engine::Postgres) else { return sql };
+    let mut kept = sql.trim_end();
+    for word in ending.iter().rev() {
+        kept = kept[..kept.len() - word.len()].trim_end();
+    }
+    kept
 }

@@ -153,8 +153,8 @@ fn of_column(rule: &mut Rule<'_>, found: &Found, column: &str, mut words: Words,
     let rest = words.rest();
     if words.skip(&["SET", "STATISTICS"]) || words.skip(&["SET", "STORAGE"]) || words.skip(&["SET", "COMPRESSION"])
     {
-        let revert = rule.revert_by_directive("nothing is known of what was set before")?;
-        let step = Draft::statements(&format!("settings of {shown}"), Phase::Expand, vec![alter(&rest)], revert)
+        let (forward, revert) = notes::column(rule, &found.name, column, &alter(&rest));
+        let step = Draft::statements(&format!("settings of {shown}"), Phase::Expand, forward, Some(revert))
             .holds(
                 &found.name,
                 if rest.to_uppercase().contains("STATISTICS") { SHARE_UPDATE_EXCLUSIVE } else { ACCESS_EXCLUSIVE },
@@ -177,8 +177,8 @@ fn of_column(rule: &mut Rule<'_>, found: &Found, column: &str, mut words: Words,
         return no_longer_computed(rule, found, column);
     }
     if is_setting(&rest) {
-        let revert = rule.revert_by_directive("nothing is known of what was set before")?;
-        let step = Draft::statements(&format!("settings of {shown}"), Phase::Expand, vec![alter(&rest)], revert)
+        let (forward, revert) = notes::column(rule, &found.name, column, &alter(&rest));
+        let step = Draft::statements(&format!("settings of {shown}"), Phase::Expand, forward, Some(revert))
             .holds(&found.name, SHARE_UPDATE_EXCLUSIVE)
             .why("It counts from the next ANALYZE on.");
         return Ok(on(&found.name, vec![step]));

@@ -1,6 +1,6 @@
 //! DO blocks that only wrap plain statements: what is in them is planned as if it stood in the file.
 //!
-//! Three forms are known: statements one after the other; one statement with `EXCEPTION WHEN duplicate_... THEN NULL`; statements
+//! Three forms are known, also where a statement is written as `EXECUTE 'statement'`: statements one after the other; one statement with `EXCEPTION WHEN duplicate_... THEN NULL`; statements
 //! behind `IF [NOT] EXISTS (...) THEN` whose query asks the server's catalog for something that they name. Everything else, such as
 //! loops and variables, stays opaque.
 
@@ -105,6 +105,10 @@ fn statements(body: &str) -> Option<Vec<Inner>> {
             }
             None => statement,
         };
+        let statement = match executed(&statement.sql) {
+            Some(sql) => only(script::parse(Engine::Postgres, &sql).ok()?.statements)?,
+            None => statement,
+        };
         if !is_plain(&statement) || guard.as_ref().is_some_and(|query| !asks_for(query, &statement.sql)) {
             return None;
         }
@@ -112,6 +116,20 @@ fn statements(body: &str) -> Option<Vec<Inner>> {
     }
     // Of several, all would be undone by what goes wrong in one.
     (guard.is_none() && !(is_tolerant && found.len() > 1)).then_some(found)
+}
+
+fn only(mut statements: Vec<Statement>) -> Option<Statement> {
+    statements.pop().filter(|_| statements.is_empty())
+}
+
+/// What `EXECUTE 'statement'` runs: a text that stands there is no other than the statement itself.
+fn executed(sql: &str) -> Option<String> {
+    let tokens: Vec<Token> =
+        tokens(sql)?.into_iter().filter(|token| !matches!(token, Token::Whitespace(_))).collect();
+    match tokens.as_slice() {
+        [execute, Token::SingleQuotedString(text)] if is_word(execute, "execute") => Some(text.replace("''", "'")),
+        _ => None,
+    }
 }
 
 /// `END IF` as `IF`: in a file, END is the end of a transaction.
@@ -246,6 +264,18 @@ mod tests {
     }
 
     #[test]
+    fn a_statement_that_is_executed_as_a_text_is_the_statement() {
+        check(
+            "DO $$ BEGIN EXECUTE 'ALTER TABLE a ALTER COLUMN b SET DEFAULT ''c'''; END $$",
+            "ALTER TABLE a ALTER COLUMN b SET DEFAULT 'c'",
+        );
+        check(
+            "DO $$ BEGIN IF EXISTS (SELECT FROM pg_class WHERE relname = 'a') THEN EXECUTE 'DROP TABLE a'; END IF; END $$",
+            "DROP TABLE a ?",
+        );
+    }
+
+    #[test]
     fn blocks_that_do_more_stay_closed() {
         for sql in [
             "DO $$ DECLARE n int; BEGIN DROP TABLE a; END $$",
@@ -256,7 +286,9 @@ mod tests {
             "DO $$ BEGIN DROP TABLE a; EXCEPTION WHEN others THEN NULL; END $$",
             "DO $$ BEGIN DROP TABLE a; DROP TABLE b; EXCEPTION WHEN duplicate_table THEN NULL; END $$",
             "DO $$ BEGIN PERFORM f(); END $$",
-            "DO $$ BEGIN EXECUTE 'DROP TABLE a'; END $$",
+            "DO $$ BEGIN EXECUTE 'DROP TABLE a; DROP TABLE b'; END $$",
+            "DO $$ BEGIN EXECUTE 'DROP TABLE ' || a; END $$",
+            "DO $$ BEGIN EXECUTE format('DROP TABLE %I', a); END $$",
             "DO $$ BEGIN RAISE EXCEPTION 'no'; END $$",
         ] {
             check(sql, "opaque");

@@ -3,12 +3,14 @@
 use super::lock::{ACCESS_EXCLUSIVE, Locks, SHARE_ROW_EXCLUSIVE};
 use super::object::{self, anywhere, expand};
 use super::table_name::Name;
-use super::{Planned, Rule, q, types};
+use super::{Found, Planned, Rule, q, types};
 use crate::draft::{Draft, Drafts};
 use crate::name;
 use crate::plan::Refusal;
 use lockstep_core::step::Phase;
-use sqlparser::ast::{ArgMode, CreateFunction, CreateTrigger, DropFunction, DropTrigger, OperateFunctionArg};
+use sqlparser::ast::{
+    ArgMode, CreateFunction, CreateTrigger, DropBehavior, DropFunction, DropTrigger, OperateFunctionArg,
+};
 
 pub(super) fn create(rule: &mut Rule<'_>, create: &CreateFunction) -> Planned {
     let name = Name::of(&create.name)?;
@@ -62,12 +64,41 @@ pub(super) fn drop(rule: &mut Rule<'_>, dropped: &DropFunction) -> Planned {
             );
             continue;
         }
+        for (table, trigger) in triggers_of(rule, &name) {
+            let found = rule.found_named(table)?;
+            if dropped.drop_behavior != Some(DropBehavior::Cascade) {
+                return Err(Refusal::new(
+                    format!("trigger {trigger} of {} calls {key}", found.name.key()),
+                    "drop it before, by its name, or write CASCADE",
+                ));
+            }
+            super::alter_table::append(&mut all, without_trigger(rule, &found, &trigger));
+        }
         let forward = drop_sql(&name, &key);
         let drafts = object::dropping(rule, &format!("function {key}"), forward, old.map(|old| vec![old]));
         object::forget(rule, "function", &key);
         super::alter_table::append(&mut all, drafts);
     }
     Ok(all)
+}
+
+/// Triggers that call a function: their tables and their names.
+fn triggers_of(rule: &Rule<'_>, function: &Name) -> Vec<(Name, String)> {
+    let calls = |definition: &str| {
+        let after =
+            definition.rsplit_once("EXECUTE FUNCTION ").or_else(|| definition.rsplit_once("EXECUTE PROCEDURE "));
+        let called = after.and_then(|(_, called)| Some(called.split_once('(')?.0.trim()));
+        called.is_some_and(|called| {
+            let bare = called.rsplit('.').next().unwrap_or(called);
+            name::same(bare, &function.name)
+        })
+    };
+    let tables = rule.catalog.schema.tables.iter().filter_map(|(key, table)| Some((Name::from_key(key)?, table)));
+    let of_table = |(table, known): (Name, &lockstep_core::schema::Table)| {
+        let triggers = known.triggers.iter().filter(|(_, definition)| calls(definition));
+        triggers.map(|(trigger, _)| (table.clone(), trigger.clone())).collect::<Vec<_>>()
+    };
+    tables.flat_map(of_table).collect()
 }
 
 /// The signature of the only function of this name.
@@ -115,7 +146,7 @@ pub(super) fn drop_trigger(rule: &mut Rule<'_>, dropped: &DropTrigger) -> Planne
     };
     let found = rule.found(table)?;
     let trigger = name::parts(&dropped.trigger_name).pop().unwrap_or_default();
-    let Some(old) = found.table.triggers.get(&trigger).cloned() else {
+    if !found.table.triggers.contains_key(&trigger) {
         if dropped.if_exists {
             return object::nothing(format!(
                 "there is no trigger {trigger} of {}: nothing is done",
@@ -126,16 +157,21 @@ pub(super) fn drop_trigger(rule: &mut Rule<'_>, dropped: &DropTrigger) -> Planne
             format!("there is no trigger {trigger} of {}", found.name.key()),
             "correct the name",
         ));
-    };
-    rule.table_mut(&found.name).triggers.remove(&trigger);
-    let forward = vec![format!("DROP TRIGGER {} ON {}", q(&trigger), found.name.sql())];
+    }
+    Ok(without_trigger(rule, &found, &trigger))
+}
+
+/// Takes away a trigger that is known.
+fn without_trigger(rule: &mut Rule<'_>, found: &Found, trigger: &str) -> Drafts {
+    let old = rule.table_mut(&found.name).triggers.remove(trigger);
+    let forward = vec![format!("DROP TRIGGER {} ON {}", q(trigger), found.name.sql())];
     let name = format!("drop trigger {trigger} of {}", found.name.key());
     let phase = if found.is_new { Phase::Expand } else { Phase::Contract };
-    let mut step = Draft::statements(&name, phase, forward, Some(vec![old]))
+    let mut step = Draft::statements(&name, phase, forward, Some(old.into_iter().collect()))
         .holds(&found.name, ACCESS_EXCLUSIVE)
         .why("From here on it fires for nobody: what it did, clients must do themselves.");
     step.step.needs_approval = !found.is_new;
     let mut drafts = anywhere(vec![step]);
     drafts.touches.push(found.name.key());
-    Ok(drafts)
+    drafts
 }

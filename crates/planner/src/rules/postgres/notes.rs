@@ -21,6 +21,17 @@ pub(super) fn settings(rule: &mut Rule<'_>, head: &str, name: &Name, change: &st
     noted(rule, &statement, &call)
 }
 
+/// A change of settings of a column.
+pub(super) fn column(
+    rule: &mut Rule<'_>,
+    name: &Name,
+    column: &str,
+    statement: &str,
+) -> (Vec<String>, Vec<String>) {
+    let [relation, column] = [&name.sql(), column].map(literal);
+    noted(rule, statement, &format!("lockstep.change_column({relation}, {column}, {})", literal(statement)))
+}
+
 /// Where a directive says what undoes it, nothing need be noted.
 fn noted(rule: &mut Rule<'_>, statement: &str, call: &str) -> (Vec<String>, Vec<String>) {
     if let Some(reverts) = rule.directed_revert() {

@@ -97,6 +97,37 @@ BEGIN
     INSERT INTO lockstep.changed (said, undo) SELECT statement, coalesce(array_agg(line ORDER BY line), '{}') FROM lines;
 END $lockstep$;
 
+-- The same for settings of a column.
+CREATE OR REPLACE FUNCTION lockstep.change_column(relation text, name text, statement text) RETURNS void LANGUAGE plpgsql AS $lockstep$
+DECLARE
+    -- PostgreSQL 14 and later have another compression for each column.
+    sought text := 'SELECT attstorage AS storage, coalesce(attstattarget, -1) AS target, attoptions AS options, '
+        || CASE WHEN current_setting('server_version_num')::int < 140000 THEN 'NULL::"char"' ELSE 'attcompression' END
+        || ' AS compression FROM pg_attribute WHERE attrelid = $1::regclass AND attname = $2';
+    head text := format('ALTER TABLE %s ALTER COLUMN %I', relation, name);
+    before record;
+    after record;
+BEGIN
+    EXECUTE sought INTO before USING relation, name;
+    EXECUTE statement;
+    EXECUTE sought INTO after USING relation, name;
+    WITH was AS (SELECT * FROM pg_options_to_table(before.options)), now AS (SELECT * FROM pg_options_to_table(after.options)),
+    lines (line) AS (
+        SELECT format('%s SET STORAGE %s', head,
+            CASE before.storage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END)
+        WHERE before.storage <> after.storage
+        UNION ALL SELECT format('%s SET STATISTICS %s', head, before.target) WHERE before.target <> after.target
+        UNION ALL SELECT format('%s SET COMPRESSION %s', head,
+            CASE before.compression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' ELSE 'default' END)
+        WHERE before.compression <> after.compression
+        UNION ALL SELECT format('%s RESET (%s)', head, now.option_name)
+        FROM now LEFT JOIN was USING (option_name) WHERE was.option_name IS NULL
+        UNION ALL SELECT format('%s SET (%s = %L)', head, was.option_name, was.option_value)
+        FROM was LEFT JOIN now USING (option_name) WHERE was.option_value IS DISTINCT FROM now.option_value
+    )
+    INSERT INTO lockstep.changed (said, undo) SELECT statement, coalesce(array_agg(line ORDER BY line), '{}') FROM lines;
+END $lockstep$;
+
 -- Undoes what the newest note of the statement says.
 CREATE OR REPLACE FUNCTION lockstep.restore(statement text) RETURNS void LANGUAGE plpgsql AS $lockstep$
 DECLARE

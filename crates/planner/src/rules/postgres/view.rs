@@ -196,6 +196,17 @@ fn drop_one(rule: &mut Rule<'_>, name: &Name, materialized: bool) -> Drafts {
 
 /// REFRESH MATERIALIZED VIEW, which the parser does not know.
 pub(super) fn refresh(rule: &Rule<'_>, name: &Name) -> Planned {
+    if rule.catalog.is_created_here(&name.key()) {
+        let plain = expand(
+            &format!("refresh {}", name.key()),
+            vec![format!("REFRESH MATERIALIZED VIEW {}", name.sql())],
+            None,
+            "Nobody reads a view that was not there.",
+        );
+        let plain =
+            Draft { step: lockstep_core::step::Step { revert: Some(Action::Nothing), ..plain.step }, ..plain };
+        return Ok(anywhere(vec![plain]));
+    }
     let is_unique = match rule.catalog.table(&name.key()) {
         Known::Table(table) => table.indexes.values().any(|index| index.unique),
         _ => false,
