@@ -1,8 +1,8 @@
 //! DO blocks that only wrap plain statements: what is in them is planned as if it stood in the file.
 //!
-//! Three forms are known, also where a statement is written as `EXECUTE 'statement'`: statements one after the other; one statement with `EXCEPTION WHEN duplicate_... THEN NULL`; statements
-//! behind `IF [NOT] EXISTS (...) THEN` whose query asks the server's catalog for something that they name. Everything else, such as
-//! loops and variables, stays opaque.
+//! Three forms are known: statements one after the other; one statement with `EXCEPTION WHEN duplicate_... THEN NULL`; statements
+//! behind `IF [NOT] EXISTS (...) THEN` whose query asks the server's catalog for something that they name. `EXECUTE 'statement'`
+//! counts as the statement. Everything else, such as loops and variables, stays opaque.
 
 use super::alter_table::append;
 use super::create_table::nothing_at_all;

@@ -196,30 +196,25 @@ fn drop_one(rule: &mut Rule<'_>, name: &Name, materialized: bool) -> Drafts {
 
 /// REFRESH MATERIALIZED VIEW, which the parser does not know.
 pub(super) fn refresh(rule: &Rule<'_>, name: &Name) -> Planned {
-    if rule.catalog.is_created_here(&name.key()) {
-        let plain = expand(
-            &format!("refresh {}", name.key()),
-            vec![format!("REFRESH MATERIALIZED VIEW {}", name.sql())],
-            None,
-            "Nobody reads a view that was not there.",
-        );
-        let plain =
-            Draft { step: lockstep_core::step::Step { revert: Some(Action::Nothing), ..plain.step }, ..plain };
-        return Ok(anywhere(vec![plain]));
-    }
-    let is_unique = match rule.catalog.table(&name.key()) {
+    let (key, sql) = (name.key(), name.sql());
+    let is_unique = match rule.catalog.table(&key) {
         Known::Table(table) => table.indexes.values().any(|index| index.unique),
         _ => false,
     };
-    if !is_unique {
+    let label = format!("refresh {key}");
+    let mut step = if rule.catalog.is_created_here(&key) {
+        // One without data cannot be refreshed concurrently.
+        let forward = vec![format!("REFRESH MATERIALIZED VIEW {sql}")];
+        expand(&label, forward, None, "Nobody reads a view that was not there.")
+    } else if is_unique {
+        let forward = format!("REFRESH MATERIALIZED VIEW CONCURRENTLY {sql}");
+        Draft::alone(&label, Phase::Backfill, forward, None).why("Refreshed beside readers.")
+    } else {
         return Err(Refusal::new(
-            format!("without a unique index REFRESH locks {} against readers while its query runs", name.key()),
+            format!("without a unique index REFRESH locks {key} against readers while its query runs"),
             "create a unique index on it first",
         ));
-    }
-    let forward = format!("REFRESH MATERIALIZED VIEW CONCURRENTLY {}", name.sql());
-    let mut step = Draft::alone(&format!("refresh {}", name.key()), Phase::Backfill, forward, None)
-        .why("Refreshed beside readers.");
+    };
     step.step.revert = Some(Action::Nothing);
     Ok(anywhere(vec![step]))
 }
