@@ -75,7 +75,7 @@ where
 {
     let address = connection.address();
     let client = connection.network.peers.client(&address);
-    let mut client = client.map_err(|error| connection.error(error, &address, RPCTypes::AppendEntries))?;
+    let mut client = client.map_err(|error| connection.error(error, RPCTypes::AppendEntries))?;
     // Holds all that may be in flight, so that nobody has to wait for room in it.
     let (call, messages) = mpsc::channel(IN_FLIGHT_MAX);
     let answers =
@@ -158,7 +158,8 @@ impl<'connection, Requests: Stream<Item = Request> + Send + Unpin + 'static> Sen
     }
 
     fn error(&self, error: CallError) -> RpcError {
-        self.connection.error(error, &self.address, RPCTypes::AppendEntries)
+        self.connection.network.peers.call_failed(&self.address);
+        self.connection.error(error, RPCTypes::AppendEntries)
     }
 }
 

@@ -76,9 +76,8 @@ impl Connection {
         self.network.peers.address_of(self.target, agreed)
     }
 
-    /// What openraft is told of a call to `address` that failed.
-    pub(crate) fn error(&self, error: CallError, address: &str, action: RPCTypes) -> RpcError {
-        self.network.peers.call_failed(self.target, address);
+    /// What openraft is told of a call that failed.
+    pub(crate) fn error(&self, error: CallError, action: RPCTypes) -> RpcError {
         match error {
             CallError::Deadline(timeout) => {
                 let id = self.network.peers.identity().map_or(0, |identity| identity.node_id);
@@ -100,7 +99,7 @@ impl Connection {
         let address = self.address();
         let call = async |client| call(client).await.map(tonic::Response::new);
         let payload = self.network.peers.call(&address, deadline, call).await;
-        decode(&payload.map_err(|error| self.error(error, &address, action))?)
+        decode(&payload.map_err(|error| self.error(error, action))?)
     }
 }
 

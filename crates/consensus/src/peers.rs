@@ -143,10 +143,10 @@ impl Peers {
             .map_or(agreed, |moved| moved.address().to_owned())
     }
 
-    /// A call to a member failed. One that has moved is called at its other address next: it may have gone back before the
-    /// cluster agreed, or only be slow. A call that was made to the other address before tells nothing.
-    pub(crate) fn call_failed(&self, node: u64, address: &str) {
-        if let Some(moved) = self.moves().get_mut(&node).filter(|moved| moved.address() == address) {
+    /// A call failed. A member that has moved is called at its other address next: it may have gone back before the cluster
+    /// agreed, or only be slow. A call that was made to the other address before tells nothing.
+    pub(crate) fn call_failed(&self, address: &str) {
+        for moved in self.moves().values_mut().filter(|moved| moved.address() == address) {
             moved.back = !moved.back;
         }
     }
@@ -176,14 +176,16 @@ impl Peers {
         Calling: Future<Output = Result<Response<Answer>, Status>>,
     {
         let client = self.client(address)?;
-        match tokio::time::timeout(deadline, call(client)).await {
+        let answer = match tokio::time::timeout(deadline, call(client)).await {
             Err(_) => Err(CallError::Deadline(deadline)),
             Ok(Ok(response)) => Ok(response.into_inner()),
             Ok(Err(status)) => Err(self.classify(&status)),
-        }
+        };
+        answer.inspect_err(|_| self.call_failed(address))
     }
 
-    /// For calls that are streams; whoever makes one keeps its deadlines and asks [`Peers::check_reachable`] again.
+    /// For calls that are streams; whoever makes one keeps its deadlines, asks [`Peers::check_reachable`] again, and says when it
+    /// failed ([`Peers::call_failed`]).
     pub(crate) fn client(&self, address: &str) -> Result<Client, CallError> {
         self.check_reachable()?;
         let channel = self.channel(address).map_err(|error| CallError::NotDone(error.to_string()))?;
@@ -275,11 +277,11 @@ mod tests {
         let called = |agreed: &str| peers.address_of(2, agreed.to_owned());
         peers.moved(2, "old:1".to_owned(), "new:1".to_owned());
         assert_eq!(called("old:1"), "new:1");
-        peers.call_failed(2, "old:1");
+        peers.call_failed("old:1");
         assert_eq!(called("old:1"), "new:1", "that call had been made before it moved");
-        peers.call_failed(2, "new:1");
+        peers.call_failed("new:1");
         assert_eq!(called("old:1"), "old:1");
-        peers.call_failed(2, "old:1");
+        peers.call_failed("old:1");
         assert_eq!(called("old:1"), "new:1");
         assert_eq!(called("agreed:1"), "agreed:1");
     }

@@ -147,6 +147,18 @@ async fn a_call_that_ends_by_itself_is_an_error() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_call_that_fails_to_where_a_member_says_it_is_goes_to_where_it_was_next() {
+    let connection = connection().await;
+    let agreed = connection.address();
+    connection.network.peers.moved(2, agreed.clone(), "elsewhere:1".to_owned());
+    let (mut answers, called) = begin(&connection, endless([request(1)]));
+    assert_eq!(connection.address(), "elsewhere:1");
+    drop(called);
+    assert!(matches!(answers.next().await, Some(Err(RPCError::Unreachable(_)))));
+    assert_eq!(connection.address(), agreed);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_agent_that_is_cut_off_sends_nothing() {
     let connection = connection().await;
     connection.network.peers.cut_off.store(true, std::sync::atomic::Ordering::SeqCst);

@@ -42,3 +42,16 @@ async fn one_that_said_it_had_moved_is_found_where_it_was_before() {
     assert!(matches!(written, Ok(_) | Err(crate::Error::Unknown { .. })), "{written:?}");
     cluster.settled(2).await;
 }
+
+/// Those who do not lead call it, too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leader_that_said_it_had_moved_is_found_where_it_was_before() {
+    let cluster = Cluster::of(3).await;
+    let (leader, follower) = (cluster.leader().await, cluster.follower().await);
+    let moved = cluster.agents[leader].id().expect("a member");
+    let nobodys =
+        std::net::TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("its address");
+    cluster.agents[follower].consensus().hear_move(moved, &nobodys.to_string());
+    cluster.agents[follower].propose(open_session("client")).await.expect("it finds the leader");
+    cluster.settled(3).await;
+}
