@@ -33,7 +33,7 @@ const AT_ONCE_MAX: usize = 4;
 /// Rows of every table, each as its columns' values in the order of their names.
 pub(crate) type Rows = BTreeMap<String, BTreeSet<String>>;
 
-/// Who may do what, beyond what an owner may, and settings of tables and indexes: no part of a schema that is compared, but nothing that
+/// Who may do what, beyond what an owner may, and settings of tables, indexes and columns: no part of a schema that is compared, but nothing that
 /// a rollback may change.
 const RIGHTS: &str = "
 WITH known AS (
@@ -54,7 +54,14 @@ FROM known JOIN pg_namespace ON pg_namespace.oid = inside, aclexplode(rights)
 WHERE nspname NOT LIKE 'pg\\_%' AND nspname NOT IN ('information_schema', 'lockstep') AND grantee <> owner
 UNION ALL SELECT pg_class.oid::regclass::text, option, '', ''
 FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace LEFT JOIN pg_class AS toast ON toast.oid = pg_class.reltoastrelid,
-    unnest(pg_class.reloptions || toast.reloptions) AS option WHERE nspname = 'public' AND pg_class.relkind IN ('r', 'p', 'i', 'I', 'm')";
+    unnest(pg_class.reloptions || toast.reloptions) AS option WHERE nspname = 'public' AND pg_class.relkind IN ('r', 'p', 'i', 'I', 'm')
+UNION ALL SELECT format('%s.%I', attrelid::regclass, attname), setting, '', ''
+FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid JOIN pg_namespace ON pg_namespace.oid = relnamespace
+    JOIN pg_type ON pg_type.oid = atttypid, unnest(attoptions || ARRAY[
+        CASE WHEN attstorage <> typstorage THEN 'storage ' || attstorage::text END, 'statistics ' || nullif(attstattarget, -1)::text,
+        'compression ' || nullif(attcompression::text, '')
+    ]) AS setting
+WHERE nspname = 'public' AND relkind IN ('r', 'p') AND attnum > 0 AND NOT attisdropped AND setting IS NOT NULL";
 
 /// One golden, read.
 pub struct Golden {

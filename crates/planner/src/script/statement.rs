@@ -92,7 +92,7 @@ fn parse(engine: Engine, sql: &str) -> Kind {
     };
     let parsed = Parser::new(dialect)
         .with_recursion_limit(NESTING_MAX)
-        .try_with_sql(without_data(engine, sql))
+        .try_with_sql(without_data(sql))
         .and_then(|mut parser| parser.parse_statements());
     match parsed {
         Ok(mut statements) if statements.len() == 1 => Kind::Parsed(Box::new(statements.remove(0))),
@@ -102,20 +102,17 @@ fn parse(engine: Engine, sql: &str) -> Kind {
 }
 
 /// Whether a materialized view is filled at once says nothing of what it is, and the parser does not know how that is written.
-fn without_data(engine: Engine, sql: &str) -> &str {
-    let words: Vec<&str> = sql.split_whitespace().collect();
-    let is = |words: &[&str], wanted: &[&str]| {
-        words.len() == wanted.len()
-            && words.iter().zip(wanted).all(|(word, wanted)| word.eq_ignore_ascii_case(wanted))
-    };
-    let begins = words.len() > 5 && is(&words[..3], &["create", "materialized", "view"]);
-    let ending = [&["with", "no", "data"][..], &["with", "data"]]
+fn without_data(sql: &str) -> &str {
+    let mut words = sql.split_whitespace();
+    let is_view = ["create", "materialized", "view"]
         .into_iter()
-        .find(|ending| begins && is(&words[words.len() - ending.len()..], ending));
-    let Some(ending) = ending.filter(|_| engine == Engine::Postgres) else { return sql };
-    let mut kept = sql.trim_end();
-    for word in ending.iter().rev() {
-        kept = kept[..kept.len() - word.len()].trim_end();
-    }
-    kept
+        .all(|expected| words.next().is_some_and(|word| word.eq_ignore_ascii_case(expected)));
+    let data = without_last(sql, "data").filter(|_| is_view);
+    data.and_then(|kept| without_last(without_last(kept, "no").unwrap_or(kept), "with")).unwrap_or(sql)
+}
+
+/// What stands before the last word, if it is this one.
+fn without_last<'a>(sql: &'a str, word: &str) -> Option<&'a str> {
+    let (before, last) = sql.trim_end().rsplit_once(char::is_whitespace)?;
+    last.eq_ignore_ascii_case(word).then_some(before)
 }

@@ -63,7 +63,7 @@ fn drafts(
         foreign.into_iter().map(|key| key.target).filter(|target| target != name).collect();
     targets.sort();
     targets.dedup();
-    let to_come = if has_foreign_keys(&table) { to_come(rule, &targets)? } else { Vec::new() };
+    let to_come = to_come(rule, &targets)?;
     let checked = |statement: String, is_checked: bool| match is_checked {
         true => vec![statement],
         false => constraint::without_checks(rule.target.engine, statement),
@@ -106,16 +106,12 @@ fn to_come(rule: &Rule<'_>, targets: &[String]) -> Result<Vec<String>, Refusal> 
 }
 
 fn creates(statement: &Statement, name: &str) -> bool {
-    let tokens = text::tokens(&statement.sql);
+    // CREATE TABLE IF NOT EXISTS name
+    let tokens = text::first_tokens(&statement.sql, 6);
     let mut reader = Reader::new(&statement.sql, &tokens);
     let is_create = reader.words(&["create", "table"]);
     reader.words(&["if", "not", "exists"]);
     is_create && reader.name().is_some_and(|created| created == name)
-}
-
-/// Other engines than InnoDB read them, and forget them.
-fn has_foreign_keys(table: &Table) -> bool {
-    table.options.get("engine").is_none_or(|engine| same(engine, "InnoDB"))
 }
 
 /// `LIKE other`, with or without brackets.
@@ -237,6 +233,8 @@ fn filled(rule: &Rule<'_>, name: &str, mut table: Table, elements: Vec<Element>)
     for (check, expression) in checks {
         known::put_check(&mut table, engine, name, check.as_deref(), &expression);
     }
-    foreign.retain(|key| !same(&key.target, ""));
+    // Other engines than InnoDB read them, and forget them.
+    let keeps_them = table.options.get("engine").is_none_or(|engine| same(engine, "InnoDB"));
+    foreign.retain(|key| keeps_them && !same(&key.target, ""));
     (table, foreign)
 }

@@ -47,13 +47,12 @@ pub(super) fn same(one: &str, other: &str) -> bool {
 
 /// The tokens of a text. What is not closed ends at the end of the text.
 pub(super) fn tokens(sql: &str) -> Vec<Token> {
-    let mut tokens = Vec::new();
-    let mut at = 0;
-    while let Some(token) = next(sql, at) {
-        at = token.end;
-        tokens.push(token);
-    }
-    tokens
+    first_tokens(sql, usize::MAX)
+}
+
+/// So many of them at most: where the beginning says enough, the rest need not be read.
+pub(super) fn first_tokens(sql: &str, most: usize) -> Vec<Token> {
+    std::iter::successors(next(sql, 0), |token| next(sql, token.end)).take(most).collect()
 }
 
 fn next(sql: &str, at: usize) -> Option<Token> {

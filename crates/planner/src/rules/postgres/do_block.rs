@@ -53,6 +53,11 @@ fn tokens(sql: &str) -> Option<Vec<Token>> {
     Tokenizer::new(&PostgreSqlDialect {}, sql).with_unescape(false).tokenize().ok()
 }
 
+/// The tokens but for the blanks between them.
+fn words(sql: &str) -> Option<Vec<Token>> {
+    Some(tokens(sql)?.into_iter().filter(|token| !matches!(token, Token::Whitespace(_))).collect())
+}
+
 fn is_word(token: &Token, word: &str) -> bool {
     matches!(token, Token::Word(found) if found.quote_style.is_none() && found.value.eq_ignore_ascii_case(word))
 }
@@ -63,9 +68,8 @@ fn text(tokens: &[Token]) -> String {
 
 /// What stands between the dollar quotes.
 fn body(sql: &str) -> Option<String> {
-    let tokens: Vec<Token> =
-        tokens(sql)?.into_iter().filter(|token| !matches!(token, Token::Whitespace(_))).collect();
-    let (first, rest) = tokens.split_first()?;
+    let words = words(sql)?;
+    let (first, rest) = words.split_first()?;
     let is_language = |token: &&Token| {
         is_word(token, "language")
             || is_word(token, "plpgsql")
@@ -101,12 +105,12 @@ fn statements(body: &str) -> Option<Vec<Inner>> {
             Some(_) if guard.is_some() => return None,
             Some((query, sql)) => {
                 guard = Some(query);
-                script::parse(Engine::Postgres, &sql).ok()?.statements.into_iter().next()?
+                only(&sql)?
             }
             None => statement,
         };
         let statement = match executed(&statement.sql) {
-            Some(sql) => only(script::parse(Engine::Postgres, &sql).ok()?.statements)?,
+            Some(sql) => only(&sql)?,
             None => statement,
         };
         if !is_plain(&statement) || guard.as_ref().is_some_and(|query| !asks_for(query, &statement.sql)) {
@@ -118,15 +122,15 @@ fn statements(body: &str) -> Option<Vec<Inner>> {
     (guard.is_none() && !(is_tolerant && found.len() > 1)).then_some(found)
 }
 
-fn only(mut statements: Vec<Statement>) -> Option<Statement> {
+/// The statement that the text consists of.
+fn only(sql: &str) -> Option<Statement> {
+    let mut statements = script::parse(Engine::Postgres, sql).ok()?.statements;
     statements.pop().filter(|_| statements.is_empty())
 }
 
 /// What `EXECUTE 'statement'` runs: a text that stands there is no other than the statement itself.
 fn executed(sql: &str) -> Option<String> {
-    let tokens: Vec<Token> =
-        tokens(sql)?.into_iter().filter(|token| !matches!(token, Token::Whitespace(_))).collect();
-    match tokens.as_slice() {
+    match words(sql)?.as_slice() {
         [execute, Token::SingleQuotedString(text)] if is_word(execute, "execute") => Some(text.replace("''", "'")),
         _ => None,
     }

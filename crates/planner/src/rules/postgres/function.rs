@@ -2,6 +2,7 @@
 
 use super::lock::{ACCESS_EXCLUSIVE, Locks, SHARE_ROW_EXCLUSIVE};
 use super::object::{self, anywhere, expand};
+use super::opaque::Words;
 use super::table_name::Name;
 use super::{Found, Planned, Rule, q, types};
 use crate::draft::{Draft, Drafts};
@@ -64,7 +65,9 @@ pub(super) fn drop(rule: &mut Rule<'_>, dropped: &DropFunction) -> Planned {
             );
             continue;
         }
-        for (table, trigger) in triggers_of(rule, &name) {
+        // A function with arguments is no trigger's.
+        let triggers = if key.ends_with("()") { triggers_of(rule, &name) } else { Vec::new() };
+        for (table, trigger) in triggers {
             let found = rule.found_named(table)?;
             if dropped.drop_behavior != Some(DropBehavior::Cascade) {
                 return Err(Refusal::new(
@@ -84,21 +87,23 @@ pub(super) fn drop(rule: &mut Rule<'_>, dropped: &DropFunction) -> Planned {
 
 /// Triggers that call a function: their tables and their names.
 fn triggers_of(rule: &Rule<'_>, function: &Name) -> Vec<(Name, String)> {
-    let calls = |definition: &str| {
-        let after =
-            definition.rsplit_once("EXECUTE FUNCTION ").or_else(|| definition.rsplit_once("EXECUTE PROCEDURE "));
-        let called = after.and_then(|(_, called)| Some(called.split_once('(')?.0.trim()));
-        called.is_some_and(|called| {
-            let bare = called.rsplit('.').next().unwrap_or(called);
-            name::same(bare, &function.name)
-        })
-    };
     let tables = rule.catalog.schema.tables.iter().filter_map(|(key, table)| Some((Name::from_key(key)?, table)));
     let of_table = |(table, known): (Name, &lockstep_core::schema::Table)| {
-        let triggers = known.triggers.iter().filter(|(_, definition)| calls(definition));
+        let triggers = known.triggers.iter().filter(|(_, definition)| calls(definition, function));
         triggers.map(|(trigger, _)| (table.clone(), trigger.clone())).collect::<Vec<_>>()
     };
     tables.flat_map(of_table).collect()
+}
+
+fn calls(trigger: &str, function: &Name) -> bool {
+    let mut words = Words::of(trigger);
+    while !words.is_at_end() {
+        if words.skip(&["EXECUTE", "FUNCTION"]) || words.skip(&["EXECUTE", "PROCEDURE"]) {
+            return words.name().is_ok_and(|called| called == *function);
+        }
+        words.step();
+    }
+    false
 }
 
 /// The signature of the only function of this name.

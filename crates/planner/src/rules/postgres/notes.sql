@@ -75,6 +75,15 @@ BEGIN
     SELECT statement, coalesce(array_agg(line ORDER BY rank, line), '{}') FROM undo;
 END $lockstep$;
 
+-- The statements that bring options back.
+CREATE OR REPLACE FUNCTION lockstep.options_back(head text, before text[], after text[]) RETURNS SETOF text LANGUAGE sql AS $lockstep$
+    WITH was AS (SELECT * FROM pg_options_to_table(before)), now AS (SELECT * FROM pg_options_to_table(after))
+    SELECT format('%s RESET (%s)', head, now.option_name)
+    FROM now LEFT JOIN was USING (option_name) WHERE was.option_name IS NULL
+    UNION ALL SELECT format('%s SET (%s = %L)', head, was.option_name, was.option_value)
+    FROM was LEFT JOIN now USING (option_name) WHERE was.option_value IS DISTINCT FROM now.option_value
+$lockstep$;
+
 -- The same for settings of a table or an index.
 CREATE OR REPLACE FUNCTION lockstep.change_settings(head text, relation text, statement text) RETURNS void LANGUAGE plpgsql AS $lockstep$
 DECLARE
@@ -88,13 +97,8 @@ BEGIN
     EXECUTE sought INTO before USING relation;
     EXECUTE statement;
     EXECUTE sought INTO after USING relation;
-    WITH was AS (SELECT * FROM pg_options_to_table(before)), now AS (SELECT * FROM pg_options_to_table(after)), lines AS (
-        SELECT format('%s RESET (%s)', head, now.option_name) AS line
-        FROM now LEFT JOIN was USING (option_name) WHERE was.option_name IS NULL
-        UNION ALL SELECT format('%s SET (%s = %L)', head, was.option_name, was.option_value)
-        FROM was LEFT JOIN now USING (option_name) WHERE was.option_value IS DISTINCT FROM now.option_value
-    )
-    INSERT INTO lockstep.changed (said, undo) SELECT statement, coalesce(array_agg(line ORDER BY line), '{}') FROM lines;
+    INSERT INTO lockstep.changed (said, undo)
+    SELECT statement, coalesce(array_agg(line ORDER BY line), '{}') FROM lockstep.options_back(head, before, after) AS line;
 END $lockstep$;
 
 -- The same for settings of a column.
@@ -111,8 +115,7 @@ BEGIN
     EXECUTE sought INTO before USING relation, name;
     EXECUTE statement;
     EXECUTE sought INTO after USING relation, name;
-    WITH was AS (SELECT * FROM pg_options_to_table(before.options)), now AS (SELECT * FROM pg_options_to_table(after.options)),
-    lines (line) AS (
+    WITH lines (line) AS (
         SELECT format('%s SET STORAGE %s', head,
             CASE before.storage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END)
         WHERE before.storage <> after.storage
@@ -120,10 +123,7 @@ BEGIN
         UNION ALL SELECT format('%s SET COMPRESSION %s', head,
             CASE before.compression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' ELSE 'default' END)
         WHERE before.compression <> after.compression
-        UNION ALL SELECT format('%s RESET (%s)', head, now.option_name)
-        FROM now LEFT JOIN was USING (option_name) WHERE was.option_name IS NULL
-        UNION ALL SELECT format('%s SET (%s = %L)', head, was.option_name, was.option_value)
-        FROM was LEFT JOIN now USING (option_name) WHERE was.option_value IS DISTINCT FROM now.option_value
+        UNION ALL SELECT * FROM lockstep.options_back(head, before.options, after.options)
     )
     INSERT INTO lockstep.changed (said, undo) SELECT statement, coalesce(array_agg(line ORDER BY line), '{}') FROM lines;
 END $lockstep$;
