@@ -3,6 +3,7 @@
 //! Whoever wants a row of a batch waits until it is committed, so what counts is not how long batches take on average but how long the
 //! slow ones do. The size is the one with which nine of ten of the newest batches would have been within the target.
 
+use crate::job::Patience;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -11,12 +12,16 @@ const ROWS_FIRST: u32 = 500;
 const RECENT: usize = 10;
 /// A batch that takes so many times the target is not waited to be seen again.
 const FAR_BEYOND: u32 = 3;
+/// What a batch may take by chance, however short the target: the kernel gave the core to somebody else.
+const CHANCE: Duration = Duration::from_millis(20);
 
 /// Follows a target time for each batch, within bounds.
 pub(crate) struct BatchSize {
     rows: u32,
     rows_max: u32,
     target: Duration,
+    /// What the ledger and the commit of a batch take, which does not depend on its rows.
+    commit: Duration,
     /// Seconds for a row, of the newest batches.
     recent: VecDeque<f64>,
 }
@@ -24,7 +29,23 @@ pub(crate) struct BatchSize {
 impl BatchSize {
     pub(crate) fn new(rows_max: u32, target: Duration) -> Self {
         let rows_max = rows_max.max(1);
-        Self { rows: ROWS_FIRST.min(rows_max), rows_max, target, recent: VecDeque::with_capacity(RECENT) }
+        let recent = VecDeque::with_capacity(RECENT);
+        Self { rows: ROWS_FIRST.min(rows_max), rows_max, target, commit: Duration::ZERO, recent }
+    }
+
+    /// The target from here on. Where others need the cores it is short, but not so short that most of the time goes into commits.
+    pub(crate) fn aim(&mut self, patience: &Patience, is_crowded: bool) {
+        let usual = patience.batch_target;
+        let target = if is_crowded { patience.batch_target_crowded.max(self.commit).min(usual) } else { usual };
+        if self.target != target {
+            self.target = target;
+            self.follow();
+        }
+    }
+
+    /// Learns what a commit took, slowly: one that had to wait for a disk says little of the next.
+    pub(crate) fn observe_commit(&mut self, took: Duration) {
+        self.commit = (self.commit * 7 + took) / 8;
     }
 
     pub(crate) fn rows(&self) -> u32 {
@@ -33,7 +54,7 @@ impl BatchSize {
 
     /// Learns what a batch of this many rows took. Grows to its double at most, so that one odd batch does not matter much.
     pub(crate) fn observe(&mut self, rows: u64, took: Duration) {
-        if took >= self.target * FAR_BEYOND {
+        if took >= (self.target * FAR_BEYOND).max(CHANCE) {
             return self.shrink();
         }
         if self.recent.len() == RECENT {
@@ -41,6 +62,13 @@ impl BatchSize {
         }
         // Rows of a batch are far below f64's exact integers.
         self.recent.push_back(took.as_secs_f64() / rows.max(1) as f64);
+        self.follow();
+    }
+
+    fn follow(&mut self) {
+        if self.recent.is_empty() {
+            return;
+        }
         let wanted = self.target.as_secs_f64() / self.slow_row().max(1e-9);
         self.set(wanted.min(f64::from(self.rows) * 2.0));
     }
@@ -70,6 +98,10 @@ mod tests {
     use super::*;
 
     const TARGET: Duration = Duration::from_millis(100);
+
+    fn patience() -> Patience {
+        Patience { batch_target: TARGET, batch_target_crowded: TARGET / 50, ..Patience::default() }
+    }
 
     /// A server on which a row takes as long as that, and each batch.
     fn settle(size: &mut BatchSize, row: Duration) {
@@ -104,6 +136,44 @@ mod tests {
         assert_eq!(size.rows(), 1_000);
         size.observe(1_000, Duration::from_millis(200));
         assert_eq!(size.rows(), 500);
+    }
+
+    #[test]
+    fn a_short_batch_that_was_interrupted_once_is_an_odd_one() {
+        let mut size = BatchSize::new(100_000, TARGET / 50);
+        settle(&mut size, Duration::from_micros(10));
+        assert_eq!(size.rows(), 200);
+        size.observe(200, CHANCE - Duration::from_millis(1));
+        assert_eq!(size.rows(), 200);
+        size.observe(200, CHANCE);
+        assert_eq!(size.rows(), 100);
+    }
+
+    #[test]
+    fn another_target_counts_for_the_next_batch() {
+        let mut size = BatchSize::new(100_000, TARGET);
+        size.aim(&patience(), true);
+        assert_eq!(size.rows(), 500, "of nothing is known what it takes");
+        settle(&mut size, Duration::from_micros(100));
+        assert_eq!(size.rows(), 20);
+        size.aim(&patience(), false);
+        assert_eq!(size.rows(), 40, "at most doubles");
+        settle(&mut size, Duration::from_micros(100));
+        size.aim(&patience(), true);
+        assert_eq!(size.rows(), 20);
+    }
+
+    #[test]
+    fn a_batch_is_not_shorter_than_its_commit() {
+        let mut size = BatchSize::new(100_000, TARGET);
+        for (commit, rows) in [(1, 20), (10, 100), (1_000, 1_000)] {
+            for _ in 0..100 {
+                size.observe_commit(Duration::from_millis(commit));
+            }
+            size.aim(&patience(), true);
+            settle(&mut size, Duration::from_micros(100));
+            assert!(size.rows().abs_diff(rows) <= 1, "{} rows where a commit takes {commit} ms", size.rows());
+        }
     }
 
     #[test]

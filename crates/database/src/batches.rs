@@ -94,6 +94,11 @@ impl Seat {
         self.number == 0 || *self.room.borrow() > self.number
     }
 
+    /// Others need the cores.
+    fn is_crowded(&self) -> bool {
+        *self.room.borrow() <= 1
+    }
+
     /// False: there is never room any more.
     async fn wait_for_room(&self) -> bool {
         self.room.clone().wait_for(|room| *room > self.number).await.is_ok()
@@ -229,6 +234,7 @@ pub(crate) async fn work<'a>(table: &mut impl Table<'a>, shared: &Shared, seat: 
     while seat.has_room() {
         let Around { job, place, attempts, .. } = table.around();
         attempts.go_on(place, &job.step_name).await?;
+        size.aim(&job.patience, seat.is_crowded());
         match shared.take(table, size.rows()).await? {
             Taken::Nothing => break,
             Taken::Batch(batch) => one(table, shared, &mut size, batch).await?,
@@ -264,6 +270,7 @@ async fn one<'s, 'a>(
                 if batch.rows > 0 {
                     size.observe(batch.rows, turn.since - begun);
                 }
+                size.observe_commit(turn.since.elapsed());
                 turn.committed(table.around().progress);
                 return Ok(());
             }

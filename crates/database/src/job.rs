@@ -70,6 +70,8 @@ pub struct Patience {
     pub deadline: Duration,
     /// What one batch of a backfill should take: for so long may others wait for a row of it.
     pub batch_target: Duration,
+    /// The same where others need the cores, who wait for one as long as a batch keeps it; longer where commits take longer than that.
+    pub batch_target_crowded: Duration,
     /// So many sessions do batches of one backfill at most, however much room there is.
     pub backfill_sessions_max: u32,
     /// More sessions of applications than these do not wait behind a statement: it is cancelled, and tried again later.
@@ -88,6 +90,7 @@ impl Default for Patience {
             lock_timeout: Duration::from_millis(100),
             deadline: Duration::from_secs(60),
             batch_target: Duration::from_millis(50),
+            batch_target_crowded: Duration::from_millis(2),
             backfill_sessions_max: 4,
             queue_sessions_max: 20,
             queue_wait_max: Duration::from_millis(75),

@@ -10,6 +10,9 @@ use std::path::Path;
 use std::time::Duration;
 use tempfile::TempDir;
 
+/// Servers of tests are smaller.
+const DEFAULTS_OF_MARIADB: [&str; 2] = ["innodb-buffer-pool-size=128M", "innodb-log-file-size=96M"];
+
 /// A server with its default settings, durable as in production.
 pub(crate) struct Ground {
     pub(crate) engine: Engine,
@@ -30,7 +33,9 @@ impl Ground {
         let directory = tempfile::Builder::new().prefix("lockstep-bench-").tempdir()?;
         // A server does not run as root, and must be able to walk down to its data.
         std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o755))?;
-        let settings = Settings { connections_max: 200, ..Settings::default() };
+        let more =
+            if engine == Engine::Mariadb { DEFAULTS_OF_MARIADB.map(str::to_owned).to_vec() } else { Vec::new() };
+        let settings = Settings { connections_max: 200, more, ..Settings::default() };
         let server = LocalServer::start(engine, &directory.path().join("server"), &settings)?;
         Ok(Self { engine, server: server.context("the engine has no servers")?, directory })
     }

@@ -102,6 +102,7 @@ fn locks(values: &Values) -> Result<Locks, Error> {
         queue_sessions_max: number("locks.queue_sessions_max", default.queue_sessions_max)?,
         end_blockers_after: values.duration("locks.end_blockers_after")?,
         batch_target: duration("locks.batch_target", default.batch_target)?,
+        batch_target_crowded: duration("locks.batch_target_crowded", default.batch_target_crowded)?,
         backfill_sessions_max: number("locks.backfill_sessions_max", default.backfill_sessions_max)?,
     })
 }

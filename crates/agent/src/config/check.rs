@@ -83,7 +83,12 @@ fn token(config: &Config, values: &Values) -> Result<(), Error> {
 /// Zero means without end to a database, and everybody would wait behind a step.
 fn locks(config: &Config, values: &Values) -> Result<(), Error> {
     let locks = &config.locks;
-    for (path, value) in [("locks.lock_timeout", locks.lock_timeout), ("locks.batch_target", locks.batch_target)] {
+    let times = [
+        ("locks.lock_timeout", locks.lock_timeout),
+        ("locks.batch_target", locks.batch_target),
+        ("locks.batch_target_crowded", locks.batch_target_crowded),
+    ];
+    for (path, value) in times {
         if value.as_millis() == 0 {
             return Err(values.invalid(path, "must be at least 1ms"));
         }

@@ -61,6 +61,7 @@ pub(super) const KEYS: &[Key] = &[
     key("locks.queue_sessions_max", Kind::Number),
     key("locks.end_blockers_after", Kind::Duration),
     key("locks.batch_target", Kind::Duration),
+    key("locks.batch_target_crowded", Kind::Duration),
     key("locks.backfill_sessions_max", Kind::Number),
     key("throttle.replication_lag", Kind::Text),
     key("throttle.sessions_running", Kind::Text),

@@ -177,6 +177,8 @@ pub struct Locks {
     pub end_blockers_after: Option<Duration>,
     /// `locks.batch_target`: how long one batch of a backfill should lock its rows. Default 50 ms.
     pub batch_target: Duration,
+    /// `locks.batch_target_crowded`: the same where others need the machine's cores, or as long as a commit takes. Default 2 ms.
+    pub batch_target_crowded: Duration,
     /// `locks.backfill_sessions_max`: how many sessions may work on batches of one backfill at once, where nobody else needs the cores.
     /// Default 4.
     pub backfill_sessions_max: u32,
@@ -190,6 +192,7 @@ impl Locks {
             queue_sessions_max: self.queue_sessions_max,
             end_blockers_after: self.end_blockers_after,
             batch_target: self.batch_target,
+            batch_target_crowded: self.batch_target_crowded,
             backfill_sessions_max: self.backfill_sessions_max,
             ..Patience::default()
         }
@@ -205,6 +208,7 @@ impl Default for Locks {
             queue_sessions_max: usual.queue_sessions_max,
             end_blockers_after: usual.end_blockers_after,
             batch_target: usual.batch_target,
+            batch_target_crowded: usual.batch_target_crowded,
             backfill_sessions_max: usual.backfill_sessions_max,
         }
     }

@@ -62,6 +62,7 @@ impl Config {
             ("locks.queue_sessions_max", number(locks.queue_sessions_max.into())),
             ("locks.end_blockers_after", locks.end_blockers_after.and_then(duration)),
             ("locks.batch_target", duration(locks.batch_target)),
+            ("locks.batch_target_crowded", duration(locks.batch_target_crowded)),
             ("locks.backfill_sessions_max", number(locks.backfill_sessions_max.into())),
         ];
         settings.extend(load(&self.load));

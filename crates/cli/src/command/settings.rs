@@ -90,6 +90,12 @@ const SETTINGS: &[Setting] = &[
     ),
     ("locks.batch_target", "locks-batch-target", false, "How long one batch of a backfill is to take"),
     (
+        "locks.batch_target_crowded",
+        "locks-batch-target-crowded",
+        false,
+        "How long one batch is to take where others need the machine's cores",
+    ),
+    (
         "locks.backfill_sessions_max",
         "locks-backfill-sessions-max",
         false,

@@ -185,17 +185,18 @@ async fn lock(here: &mut Here<'_>) -> Result<Fence, Error> {
 }
 
 /// Refuses when a newer decision has written here. Locks the ledger until the transaction ends.
-pub(super) async fn check_fence(here: &mut Here<'_>) -> Result<(), Error> {
+pub(super) async fn check_fence(here: &mut Here<'_>) -> Result<Fence, Error> {
     let stored = lock(here).await?;
-    decision::check_fence(here.place, stored, here.job.fence)
+    decision::check_fence(here.place, stored, here.job.fence).map(|()| stored)
 }
 
-/// Writes the job's row and raises the fence. Never down: neither this condition nor the trigger lets it.
+/// Writes the job's row and raises the fence; refuses when a newer decision has written here. Locks the ledger until the transaction
+/// ends.
 pub(super) async fn write(here: &mut Here<'_>, state: State, reached: &Reached) -> Result<(), Error> {
-    check_fence(here).await?;
     let job = here.job;
-    here.run(&format!("UPDATE lockstep_meta SET fence = {fence} WHERE fence <= {fence}", fence = job.fence.0))
-        .await?;
+    if check_fence(here).await? < job.fence {
+        here.run(&format!("UPDATE lockstep_meta SET fence = {}", job.fence.0)).await?;
+    }
     let changing = format!(
         "state = '{}', kind = '{}', fence = {}, progress = {}, rows_done = {}, rows_written = {}, batches = {}, updated_at_ms = {NOW_MS}",
         state.name(),

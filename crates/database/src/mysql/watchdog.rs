@@ -12,8 +12,8 @@ use crate::queue::Queue;
 use lockstep_core::Engine;
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable as _;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 
@@ -33,8 +33,8 @@ struct Shared {
     /// The watched connection.
     id: u32,
     patience: Patience,
-    /// A statement is running.
-    busy: AtomicBool,
+    /// Since when something is running.
+    busy_since: Mutex<Option<Instant>>,
     /// It commits by itself: who waits for a table meanwhile waits for it.
     defines: AtomicBool,
     /// It is no longer wanted.
@@ -47,9 +47,19 @@ struct Shared {
 /// While it lives, a statement is running.
 pub(super) struct Busy(Arc<Shared>);
 
+impl Shared {
+    fn busy_since(&self) -> Option<Instant> {
+        *self.busy_since.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_busy_since(&self, since: Option<Instant>) {
+        *self.busy_since.lock().unwrap_or_else(PoisonError::into_inner) = since;
+    }
+}
+
 impl Drop for Busy {
     fn drop(&mut self) {
-        self.0.busy.store(false, Ordering::SeqCst);
+        self.0.set_busy_since(None);
         self.0.unwanted.store(false, Ordering::SeqCst);
     }
 }
@@ -67,7 +77,7 @@ impl Watchdog {
             server: server.clone(),
             id,
             patience: patience.clone(),
-            busy: AtomicBool::new(false),
+            busy_since: Mutex::default(),
             defines: AtomicBool::new(false),
             unwanted: AtomicBool::new(false),
             fired: AtomicBool::new(false),
@@ -81,7 +91,7 @@ impl Watchdog {
     pub(super) fn begin(&self, defines: bool) -> Busy {
         self.shared.defines.store(defines, Ordering::SeqCst);
         self.shared.fired.store(false, Ordering::SeqCst);
-        self.shared.busy.store(true, Ordering::SeqCst);
+        self.shared.set_busy_since(Some(Instant::now()));
         Busy(Arc::clone(&self.shared))
     }
 
@@ -113,18 +123,25 @@ async fn watch(shared: Arc<Shared>) {
 
 async fn watch_on(shared: &Shared, mut connection: Conn) -> Result<(), mysql_async::Error> {
     let lock_timeout = shared.patience.lock_timeout;
-    let mut rhythm = tokio::time::interval((lock_timeout / 4).clamp(RHYTHM_MIN, RHYTHM_MAX));
+    let pause = (lock_timeout / 4).clamp(RHYTHM_MIN, RHYTHM_MAX);
+    let mut rhythm = tokio::time::interval(pause);
     let mut waiting_since: Option<Instant> = None;
     let mut queue = Queue::new(&shared.patience);
     let mut rows = RowWaits::default();
     loop {
         rhythm.tick().await;
-        if !shared.busy.load(Ordering::SeqCst) {
-            waiting_since = None;
+        let Some(since) = shared.busy_since() else {
+            (waiting_since, rows.since) = (None, None);
             continue;
-        }
+        };
         if shared.unwanted.load(Ordering::SeqCst) {
             interrupt(shared, &mut connection).await;
+            continue;
+        }
+        // Looking costs the server more than a short batch is worth, and nobody has waited long for what has just begun. Behind a
+        // definition many may wait at once.
+        if !shared.defines.load(Ordering::SeqCst) && since.elapsed() < pause {
+            (waiting_since, rows.since) = (None, None);
             continue;
         }
         let Waiting { watched, others } = look(shared, &mut connection).await?;

@@ -1,6 +1,6 @@
 //! Backfills.
 
-use super::{Running, Stand, execute, forward, one_integer, revert};
+use super::{Running, Stand, execute, forward, one_integer, patience, revert};
 use lockstep_core::step::{Action, Assertion, Backfill};
 use lockstep_core::{Fence, Version};
 use lockstep_database::{Error, Job, Patience, Progress};
@@ -166,7 +166,8 @@ pub(crate) async fn a_slow_ledger_makes_no_small_batches(stand: Stand, slow_ledg
     let plain = stand.users(ROWS).await;
     let database = stand.claimed().await;
     plain.batch(slow_ledger).await.unwrap();
-    let patience = Patience { batch_target: Duration::from_millis(150), ..Patience::default() };
+    let batch_target = Duration::from_millis(150);
+    let patience = Patience { batch_target, batch_target_crowded: batch_target, ..patience() };
     let job = Job { patience, ..forward(1, Action::Backfill(touch(1_000))) };
     let mut running = Running::start(&database, &job);
     // 500 rows a batch is where it begins.
@@ -183,7 +184,7 @@ pub(crate) async fn several_sessions_pass_a_row_that_is_held(stand: Stand) {
     let holder = stand.plain().await;
     holder.batch("BEGIN; UPDATE users SET name = 'held' WHERE id IN (10, 1000)").await.unwrap();
     // Those that are stopped are so for as long as it takes.
-    let patience = Patience { deadline: Duration::from_secs(120), ..Patience::default() };
+    let patience = Patience { deadline: Duration::from_secs(120), ..patience() };
     let job = Job { patience, ..forward(1, Action::Backfill(touch(50))) };
     for _agent in 0..2 {
         let database = stand.claimed().await;
@@ -207,6 +208,31 @@ pub(crate) async fn several_sessions_pass_a_row_that_is_held(stand: Stand) {
     assert_eq!(one_integer(&plain, "SELECT count(*) FROM users WHERE touched <> 1").await, 0);
     let row = &database.ledger_rows(Version(0), 1).await.unwrap()[0];
     assert_eq!((row.rows_done, row.rows_written), (ROWS.into(), ROWS.into()));
+}
+
+/// Where others need the cores, a batch keeps one for as long as its commit takes at most.
+#[allow(dead_code, reason = "an engine that locks whole files has one writer")]
+pub(crate) async fn batches_are_short_where_others_need_the_cores(stand: Stand) {
+    const ROWS: u32 = 5_000;
+    stand.users(ROWS).await;
+    let database = stand.claimed().await;
+    let patience = Patience {
+        batch_target: Duration::from_secs(60),
+        batch_target_crowded: Duration::from_nanos(1),
+        backfill_sessions_max: 1,
+        ..Patience::default()
+    };
+    let mut batches = Vec::new();
+    for (version, sessions) in [(1, 1), (2, 2)] {
+        let job = Job { patience: patience.clone(), ..forward(version, Action::Backfill(touch(ROWS))) };
+        let measurement = Running::start_with(&database, &job, sessions).result.await.unwrap().unwrap();
+        assert_eq!(measurement.rows, u64::from(ROWS));
+        batches.push(measurement.batches);
+    }
+    // 500, 1,000, 2,000 and the rest, where nobody does.
+    assert!(batches[1] <= 5, "{batches:?}");
+    // One row each, if commits did not count.
+    assert!((2 * batches[1]..u64::from(ROWS) / 5).contains(&batches[0]), "{batches:?}");
 }
 
 /// All of them wait when the job is told to, and none holds anything.

@@ -110,8 +110,14 @@ pub(crate) fn forward(version: u64, action: Action) -> Job {
         fence: Fence(version * 10),
         kind: Kind::Forward,
         targets: vec!["users".to_owned()],
-        patience: Patience { deadline: Duration::from_secs(30), ..Patience::default() },
+        patience: patience(),
     }
+}
+
+/// Batches are as large as they may be, also on a busy machine.
+pub(crate) fn patience() -> Patience {
+    let usual = Patience::default();
+    Patience { deadline: Duration::from_secs(30), batch_target_crowded: usual.batch_target, ..usual }
 }
 
 /// The revert of `version`, decided after it was confirmed.
@@ -180,6 +186,7 @@ macro_rules! conformance {
             backfill::goes_on_in_smaller_batches_up_to_a_row_that_is_held
             backfill::several_sessions_pass_a_row_that_is_held
             backfill::several_sessions_are_held_together
+            backfill::batches_are_short_where_others_need_the_cores
             health::sessions_at_work_are_told_and_the_agents_own_are_not
         );
     };
