@@ -2,6 +2,7 @@
 
 use super::{Config, Error, Load, LogFormat, Overrides, Probe};
 use lockstep_core::limits::Kind;
+use lockstep_database::Patience;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -66,7 +67,7 @@ fn defaults_are_for_one_machine() {
         ("127.0.0.1:7400".into(), "127.0.0.1:7401".into())
     );
     assert_eq!(raft, super::Raft::default());
-    assert_eq!((locks.patience(), locks.end_blockers_after), (lockstep_database::Patience::default(), None));
+    assert_eq!((locks.patience(), locks.end_blockers_after), (Patience::default(), None));
     assert_eq!((log.format, log.level.as_str()), (LogFormat::Text, "info"));
     assert_eq!((security.operator_token, advertise.client), (None, None));
 }
@@ -172,6 +173,12 @@ fn wrong_values_are_refused_with_key_and_place() {
         ("[advertise]\npeer = \"db-1\"\n", "agent.toml:7: `advertise.peer` is \"db-1\"; it must be host:port"),
         ("[cluster]\nbootstrap = \"yes\"\n", "agent.toml:7: `cluster.bootstrap` must be true or false"),
         ("[locks]\nlock_timeout = \"0s\"\n", "agent.toml:7: `locks.lock_timeout` must be at least 1ms"),
+        ("[locks]\nbatch_target = \"0s\"\n", "agent.toml:7: `locks.batch_target` must be at least 1ms"),
+        (
+            "[locks]\nbatch_target_crowded = \"0s\"\n",
+            "agent.toml:7: `locks.batch_target_crowded` must be at least 1ms",
+        ),
+        ("[locks]\nbackfill_sessions_max = 0\n", "agent.toml:7: `locks.backfill_sessions_max` must be at least 1"),
         (
             "[security]\noperator_token = \"short\"\n",
             "agent.toml:7: `security.operator_token` must be at least 16 printable ASCII characters without spaces",
@@ -189,6 +196,24 @@ fn wrong_values_are_refused_with_key_and_place() {
         &NEEDED.replace("shard-1", "shard 1"),
         "agent.toml:1: `name` is \"shard 1\"; a name has 1 to 63 letters, digits, `_`, `-` or `.`",
     );
+}
+
+#[test]
+fn what_is_said_of_locks_is_what_a_step_is_given() {
+    let lines = "[locks]\nlock_timeout = \"1ms\"\nbatch_target = \"2ms\"\nbatch_target_crowded = \"3ms\"\n\
+                 queue_wait_max = \"4ms\"\nend_blockers_after = \"5ms\"\nqueue_sessions_max = 6\nbackfill_sessions_max = 7\n";
+    let locks = File::new(&format!("{NEEDED}{lines}")).load(&[], &[]).unwrap().config.locks;
+    let wanted = Patience {
+        lock_timeout: Duration::from_millis(1),
+        batch_target: Duration::from_millis(2),
+        batch_target_crowded: Duration::from_millis(3),
+        queue_wait_max: Duration::from_millis(4),
+        end_blockers_after: Some(Duration::from_millis(5)),
+        queue_sessions_max: 6,
+        backfill_sessions_max: 7,
+        ..Patience::default()
+    };
+    assert_eq!(locks.patience(), wanted);
 }
 
 #[test]
