@@ -90,7 +90,7 @@ impl Default for Patience {
             lock_timeout: Duration::from_millis(100),
             deadline: Duration::from_secs(60),
             batch_target: Duration::from_millis(50),
-            batch_target_crowded: Duration::from_millis(2),
+            batch_target_crowded: Duration::from_millis(3),
             backfill_sessions_max: 4,
             queue_sessions_max: 20,
             queue_wait_max: Duration::from_millis(75),

@@ -177,7 +177,7 @@ pub struct Locks {
     pub end_blockers_after: Option<Duration>,
     /// `locks.batch_target`: how long one batch of a backfill should lock its rows. Default 50 ms.
     pub batch_target: Duration,
-    /// `locks.batch_target_crowded`: the same where others need the machine's cores, or as long as a commit takes. Default 2 ms.
+    /// `locks.batch_target_crowded`: the same where others need the machine's cores, or as long as a commit takes. Default 3 ms.
     pub batch_target_crowded: Duration,
     /// `locks.backfill_sessions_max`: how many sessions may work on batches of one backfill at once, where nobody else needs the cores.
     /// Default 4.

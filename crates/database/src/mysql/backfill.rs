@@ -126,12 +126,12 @@ struct OneBatch<'a, 's> {
 impl<'s> Work for OneBatch<'_, 's> {
     type Output = Turn<'s>;
 
+    fn begins_with(&self) -> Option<&str> {
+        self.update.as_deref()
+    }
+
     async fn run(&self, here: &mut Here<'_>) -> Result<Turn<'s>, Error> {
-        let written = match &self.update {
-            Some(update) => here.run(update).await?,
-            None => 0,
-        };
-        let turn = self.batch.turn(written).await;
+        let turn = self.batch.turn(here.rows_at_begin).await;
         ledger::write(here, self.batch.state, &turn.reached).await?;
         Ok(turn)
     }

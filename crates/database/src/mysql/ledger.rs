@@ -177,26 +177,29 @@ pub(super) async fn found(here: &mut Here<'_>) -> Result<Found, Error> {
     })
 }
 
+const LOCK: &str = "SELECT fence FROM lockstep_meta FOR UPDATE";
+
 async fn lock(here: &mut Here<'_>) -> Result<Fence, Error> {
-    let sql = "SELECT fence FROM lockstep_meta FOR UPDATE";
+    lock_and(here, LOCK).await
+}
+
+/// As [`lock`]; `sql` begins with that.
+async fn lock_and(here: &mut Here<'_>, sql: &str) -> Result<Fence, Error> {
     let fence: Option<u64> =
         here.connection.query_first(sql).await.map_err(|error| failed(here.place, sql, &error))?;
     Ok(Fence(fence.ok_or_else(|| damaged(here.place, "lockstep_meta is empty"))?))
 }
 
 /// Refuses when a newer decision has written here. Locks the ledger until the transaction ends.
-pub(super) async fn check_fence(here: &mut Here<'_>) -> Result<Fence, Error> {
+pub(super) async fn check_fence(here: &mut Here<'_>) -> Result<(), Error> {
     let stored = lock(here).await?;
-    decision::check_fence(here.place, stored, here.job.fence).map(|()| stored)
+    decision::check_fence(here.place, stored, here.job.fence)
 }
 
 /// Writes the job's row and raises the fence; refuses when a newer decision has written here. Locks the ledger until the transaction
 /// ends.
 pub(super) async fn write(here: &mut Here<'_>, state: State, reached: &Reached) -> Result<(), Error> {
     let job = here.job;
-    if check_fence(here).await? < job.fence {
-        here.run(&format!("UPDATE lockstep_meta SET fence = {}", job.fence.0)).await?;
-    }
     let changing = format!(
         "state = '{}', kind = '{}', fence = {}, progress = {}, rows_done = {}, rows_written = {}, batches = {}, updated_at_ms = {NOW_MS}",
         state.name(),
@@ -208,12 +211,19 @@ pub(super) async fn write(here: &mut Here<'_>, state: State, reached: &Reached) 
         reached.batches
     );
     let sql = format!(
-        "INSERT INTO lockstep_ledger SET version = {}, hash = {}, step_name = {}, {changing} ON DUPLICATE KEY UPDATE {changing}",
+        "{LOCK}; INSERT INTO lockstep_ledger SET version = {}, hash = {}, step_name = {}, {changing}
+            ON DUPLICATE KEY UPDATE {changing}",
         job.version.0,
         literal(&job.hash),
         literal(&job.step_name)
     );
-    here.run(&sql).await.map(drop)
+    // Both at once: where the fence refuses it, the row goes with the transaction.
+    let stored = lock_and(here, &sql).await?;
+    decision::check_fence(here.place, stored, job.fence)?;
+    if stored < job.fence {
+        here.run(&format!("UPDATE lockstep_meta SET fence = {}", job.fence.0)).await?;
+    }
+    Ok(())
 }
 
 /// Rows above a version.

@@ -56,6 +56,8 @@ pub(super) struct Here<'a> {
     pub(super) place: &'a str,
     pub(super) connection: &'a mut Conn,
     pub(super) job: &'a Job,
+    /// How many rows were found by what the work begins with.
+    pub(super) rows_at_begin: u64,
 }
 
 impl Here<'_> {
@@ -82,7 +84,12 @@ pub(super) trait Work: Sync {
         false
     }
 
-    /// Does it; the transaction is committed when it succeeds.
+    /// Its first statement, sent together with the one that begins the transaction: one way to the server and back less.
+    fn begins_with(&self) -> Option<&str> {
+        None
+    }
+
+    /// Does what comes after that; the transaction is committed when it succeeds.
     async fn run(&self, here: &mut Here<'_>) -> Result<Self::Output, Error>;
 }
 
@@ -228,8 +235,13 @@ async fn attempt<W: Work>(
     cancel: &CancellationToken,
     work: &W,
 ) -> Result<W::Output, Error> {
-    run(place, connection, "START TRANSACTION").await?;
-    let result = work.run(&mut Here { place, connection, job }).await;
+    const BEGIN: &str = "START TRANSACTION";
+    let result = async {
+        let begin = work.begins_with().map_or(BEGIN.to_owned(), |first| format!("{BEGIN}; {first}"));
+        let rows_at_begin = run(place, connection, &begin).await?;
+        work.run(&mut Here { place, connection, job, rows_at_begin }).await
+    }
+    .await;
     let output = match result {
         // Some functions end early and report success when they are interrupted.
         Ok(_) if cancel.is_cancelled() => {
