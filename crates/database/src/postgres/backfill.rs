@@ -161,13 +161,22 @@ impl<'s> Work for OneBatch<'_, 's> {
     async fn run(&self, here: &Here<'_>) -> Result<Turn<'s>, Error> {
         let written = match &self.batch.until {
             None => 0,
-            // Sent together, as the two below are.
-            Some(until) => tokio::try_join!(commit_at_leisure(here), self.update(here, until))?.1,
+            Some(until) => together(commit_at_leisure(here), self.update(here, until)).await?,
         };
         let turn = self.batch.turn(written).await;
-        tokio::try_join!(ledger::check_fence(here), ledger::write(here, self.batch.state, &turn.reached))?;
+        together(ledger::check_fence(here), ledger::write(here, self.batch.state, &turn.reached)).await?;
         Ok(turn)
     }
+}
+
+/// Two statements of a transaction, sent together. Behind one that fails the server says of the other only that the transaction is over,
+/// whichever answer is seen first.
+async fn together<T>(
+    first: impl Future<Output = Result<(), Error>>,
+    then: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    let (first, then) = tokio::join!(first, then);
+    first.and(then)
 }
 
 impl OneBatch<'_, '_> {

@@ -235,6 +235,26 @@ pub(crate) async fn batches_are_short_where_others_need_the_cores(stand: Stand) 
     assert!((2 * batches[1]..u64::from(ROWS) / 5).contains(&batches[0]), "{batches:?}");
 }
 
+/// Its rows are written before the ledger is: they go with it, and are not written twice.
+#[allow(dead_code, reason = "an engine that locks whole files has no row to hold")]
+pub(crate) async fn a_batch_that_cannot_have_the_ledger_leaves_no_rows(stand: Stand) {
+    const ROWS: u32 = 5_000;
+    let plain = stand.users(ROWS).await;
+    let database = stand.claimed().await;
+    let mut running = Running::start(&database, &forward(1, Action::Backfill(touch(20))));
+    running.progress.wait_for(|progress| progress.batches >= 2).await.unwrap();
+    running.hold.send_replace(true);
+    running.progress.wait_for(Progress::is_held).await.unwrap();
+    let holder = stand.plain().await;
+    holder.batch(&format!("BEGIN; SELECT fence FROM {} FOR UPDATE", stand.meta)).await.unwrap();
+    let before = running.progress.borrow().lock_timeouts;
+    running.hold.send_replace(false);
+    running.progress.wait_for(|progress| progress.lock_timeouts >= before + 2).await.unwrap();
+    holder.batch("COMMIT").await.unwrap();
+    running.result.await.unwrap().unwrap();
+    assert_eq!(one_integer(&plain, "SELECT count(*) FROM users WHERE touched <> 1").await, 0);
+}
+
 /// All of them wait when the job is told to, and none holds anything.
 #[allow(dead_code, reason = "an engine that locks whole files has one writer")]
 pub(crate) async fn several_sessions_are_held_together(stand: Stand) {

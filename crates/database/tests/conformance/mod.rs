@@ -187,6 +187,7 @@ macro_rules! conformance {
             backfill::several_sessions_pass_a_row_that_is_held
             backfill::several_sessions_are_held_together
             backfill::batches_are_short_where_others_need_the_cores
+            backfill::a_batch_that_cannot_have_the_ledger_leaves_no_rows
             health::sessions_at_work_are_told_and_the_agents_own_are_not
         );
     };
