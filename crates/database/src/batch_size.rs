@@ -10,15 +10,18 @@ use std::time::Duration;
 const ROWS_FIRST: u32 = 500;
 /// Batches by which the size is chosen.
 const RECENT: usize = 10;
-/// A batch that takes so many times the target is not waited to be seen again.
+/// A batch that takes so many times the usual target is not waited to be seen again.
 const FAR_BEYOND: u32 = 3;
-/// What a batch may take by chance, however short the target: the kernel gave the core to somebody else.
-const CHANCE: Duration = Duration::from_millis(20);
+/// A target that is shorter than usual makes no batches smaller than this: on an overloaded machine a statement takes long however few rows
+/// it has, and fewer would only make the work endless.
+const ROWS_SHORT_MIN: f64 = 100.0;
 
 /// Follows a target time for each batch, within bounds.
 pub(crate) struct BatchSize {
     rows: u32,
     rows_max: u32,
+    usual: Duration,
+    /// The present one: `usual`, or shorter.
     target: Duration,
     /// What the ledger and the commit of a batch take, which does not depend on its rows.
     commit: Duration,
@@ -27,16 +30,17 @@ pub(crate) struct BatchSize {
 }
 
 impl BatchSize {
-    pub(crate) fn new(rows_max: u32, target: Duration) -> Self {
+    pub(crate) fn new(rows_max: u32, usual: Duration) -> Self {
         let rows_max = rows_max.max(1);
         let recent = VecDeque::with_capacity(RECENT);
-        Self { rows: ROWS_FIRST.min(rows_max), rows_max, target, commit: Duration::ZERO, recent }
+        let rows = ROWS_FIRST.min(rows_max);
+        Self { rows, rows_max, usual, target: usual, commit: Duration::ZERO, recent }
     }
 
     /// The target from here on. Where others need the cores it is short, but not so short that most of the time goes into commits.
     pub(crate) fn aim(&mut self, patience: &Patience, is_crowded: bool) {
-        let usual = patience.batch_target;
-        let target = if is_crowded { patience.batch_target_crowded.max(self.commit).min(usual) } else { usual };
+        let short = patience.batch_target_crowded.max(self.commit).min(self.usual);
+        let target = if is_crowded { short } else { self.usual };
         if self.target != target {
             self.target = target;
             self.follow();
@@ -54,7 +58,7 @@ impl BatchSize {
 
     /// Learns what a batch of this many rows took. Grows to its double at most, so that one odd batch does not matter much.
     pub(crate) fn observe(&mut self, rows: u64, took: Duration) {
-        if took >= (self.target * FAR_BEYOND).max(CHANCE) {
+        if took >= self.usual * FAR_BEYOND {
             return self.shrink();
         }
         if self.recent.len() == RECENT {
@@ -69,7 +73,9 @@ impl BatchSize {
         if self.recent.is_empty() {
             return;
         }
-        let wanted = self.target.as_secs_f64() / self.slow_row().max(1e-9);
+        let row = self.slow_row().max(1e-9);
+        let within = |target: Duration| target.as_secs_f64() / row;
+        let wanted = within(self.target).max(within(self.usual).min(ROWS_SHORT_MIN));
         self.set(wanted.min(f64::from(self.rows) * 2.0));
     }
 
@@ -140,13 +146,30 @@ mod tests {
 
     #[test]
     fn a_short_batch_that_was_interrupted_once_is_an_odd_one() {
-        let mut size = BatchSize::new(100_000, TARGET / 50);
+        let mut size = BatchSize::new(100_000, TARGET);
+        size.aim(&patience(), true);
         settle(&mut size, Duration::from_micros(10));
         assert_eq!(size.rows(), 200);
-        size.observe(200, CHANCE - Duration::from_millis(1));
+        size.observe(200, TARGET * FAR_BEYOND - Duration::from_millis(1));
         assert_eq!(size.rows(), 200);
-        size.observe(200, CHANCE);
+        size.observe(200, TARGET * FAR_BEYOND);
         assert_eq!(size.rows(), 100);
+    }
+
+    #[test]
+    fn statements_that_take_long_whatever_they_do_do_not_go_row_by_row() {
+        let mut size = BatchSize::new(100_000, TARGET);
+        size.aim(&patience(), true);
+        for rows in [1, 500] {
+            size.rows = rows;
+            for _ in 0..40 {
+                size.observe(size.rows().into(), TARGET / 3);
+            }
+            assert_eq!(size.rows(), 100, "after {rows}");
+        }
+        // Where it is the rows that take long, the usual target holds.
+        settle(&mut size, Duration::from_millis(10));
+        assert_eq!(size.rows(), 10);
     }
 
     #[test]
@@ -154,24 +177,24 @@ mod tests {
         let mut size = BatchSize::new(100_000, TARGET);
         size.aim(&patience(), true);
         assert_eq!(size.rows(), 500, "of nothing is known what it takes");
-        settle(&mut size, Duration::from_micros(100));
-        assert_eq!(size.rows(), 20);
+        settle(&mut size, Duration::from_micros(10));
+        assert_eq!(size.rows(), 200);
         size.aim(&patience(), false);
-        assert_eq!(size.rows(), 40, "at most doubles");
-        settle(&mut size, Duration::from_micros(100));
+        assert_eq!(size.rows(), 400, "at most doubles");
+        settle(&mut size, Duration::from_micros(10));
         size.aim(&patience(), true);
-        assert_eq!(size.rows(), 20);
+        assert_eq!(size.rows(), 200);
     }
 
     #[test]
     fn a_batch_is_not_shorter_than_its_commit() {
         let mut size = BatchSize::new(100_000, TARGET);
-        for (commit, rows) in [(1, 20), (10, 100), (1_000, 1_000)] {
+        for (commit, rows) in [(1, 200), (10, 1_000), (1_000, 10_000)] {
             for _ in 0..100 {
                 size.observe_commit(Duration::from_millis(commit));
             }
             size.aim(&patience(), true);
-            settle(&mut size, Duration::from_micros(100));
+            settle(&mut size, Duration::from_micros(10));
             assert!(size.rows().abs_diff(rows) <= 1, "{} rows where a commit takes {commit} ms", size.rows());
         }
     }

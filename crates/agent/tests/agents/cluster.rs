@@ -200,17 +200,15 @@ async fn only_who_shows_the_token_is_an_operator() {
     let token = "correct-horse-battery";
     node.config.security.operator_token = Some(lockstep_agent::config::Secret::new(token));
     let agent = node.start().await;
-    submit(&agent, "0001_users").await;
     let ask = async |shown: Option<&str>| {
-        let request = v1::HoldChangeRequest {
-            request_id: format!("hold-{shown:?}"),
-            name: "0001_users".to_owned(),
-            hold: "operator".to_owned(),
-            reason: "test".to_owned(),
+        let request = v1::IssueJoinTokenRequest {
+            request_id: format!("token-{shown:?}"),
+            secret: "s".repeat(32),
+            expires_at_ms: u64::MAX,
         };
         let mut request = tonic::Request::new(request);
         lockstep_proto::metadata::Caller::new("somebody", shown).unwrap().attach(request.metadata_mut());
-        changes(&agent).await.hold_change(request).await.map(|_| ()).map_err(|status| status.code())
+        cluster(&agent).await.issue_join_token(request).await.map(|_| ()).map_err(|status| status.code())
     };
     assert_eq!(ask(None).await, Err(Code::PermissionDenied));
     assert_eq!(ask(Some("wrong-horse-battery")).await, Err(Code::Unauthenticated));

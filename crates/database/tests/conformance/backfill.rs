@@ -166,8 +166,9 @@ pub(crate) async fn a_slow_ledger_makes_no_small_batches(stand: Stand, slow_ledg
     let plain = stand.users(ROWS).await;
     let database = stand.claimed().await;
     plain.batch(slow_ledger).await.unwrap();
-    let batch_target = Duration::from_millis(150);
-    let patience = Patience { batch_target, batch_target_crowded: batch_target, ..patience() };
+    // Nor does the short target count where it is shorter than that.
+    let batch_target_crowded = Duration::from_nanos(1);
+    let patience = Patience { batch_target: Duration::from_millis(150), batch_target_crowded, ..patience() };
     let job = Job { patience, ..forward(1, Action::Backfill(touch(1_000))) };
     let mut running = Running::start(&database, &job);
     // 500 rows a batch is where it begins.
@@ -210,7 +211,7 @@ pub(crate) async fn several_sessions_pass_a_row_that_is_held(stand: Stand) {
     assert_eq!((row.rows_done, row.rows_written), (ROWS.into(), ROWS.into()));
 }
 
-/// Where others need the cores, a batch keeps one for as long as its commit takes at most.
+/// Where others need the cores, a batch keeps one for as long as its commit takes, or a hundred rows.
 #[allow(dead_code, reason = "an engine that locks whole files has one writer")]
 pub(crate) async fn batches_are_short_where_others_need_the_cores(stand: Stand) {
     const ROWS: u32 = 5_000;
@@ -231,8 +232,8 @@ pub(crate) async fn batches_are_short_where_others_need_the_cores(stand: Stand) 
     }
     // 500, 1,000, 2,000 and the rest, where nobody does.
     assert!(batches[1] <= 5, "{batches:?}");
-    // One row each, if commits did not count.
-    assert!((2 * batches[1]..u64::from(ROWS) / 5).contains(&batches[0]), "{batches:?}");
+    // 500, and 45 times 100 if commits took no time.
+    assert!((2 * batches[1]..=46).contains(&batches[0]), "{batches:?}");
 }
 
 /// Its rows are written before the ledger is: they go with it, and are not written twice.
