@@ -5,7 +5,7 @@ mod conformance;
 use conformance::{Running, Stand, conformance, execute, forward, one_integer, owner, statements};
 use lockstep_core::Engine;
 use lockstep_core::step::{Action, Backfill};
-use lockstep_database::{Error, Progress};
+use lockstep_database::Error;
 
 async fn stand() -> Stand {
     let directory = tempfile::tempdir().unwrap();
@@ -148,14 +148,12 @@ async fn a_table_without_a_key_is_gone_through_until_no_row_needs_it() {
         key: vec!["rowid".to_owned()],
         set: "seen = coalesce(seen, 0) + 1".to_owned(),
         only_where: Some("seen IS NULL".to_owned()),
-        batch_rows_max: 50,
+        batch_rows_max: 10,
     };
     let job = forward(1, Action::Backfill(fill.clone()));
     let database = stand.claimed().await;
     let mut running = Running::start(&database, &job);
-    running.progress.wait_for(|progress| progress.rows_done >= 1_000).await.unwrap();
-    running.hold.send_replace(true);
-    running.progress.wait_for(Progress::is_held).await.unwrap();
+    running.hold_once(|progress| progress.rows_done >= 1_000).await;
     let next = 2 * running.progress.borrow().rows_done;
     plain.batch("VACUUM").await.unwrap();
     let moved = format!("SELECT count(*) FROM notes WHERE seen IS NULL AND rowid < {next}");

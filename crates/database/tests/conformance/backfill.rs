@@ -3,7 +3,7 @@
 use super::{Running, Stand, execute, forward, one_integer, patience, revert};
 use lockstep_core::step::{Action, Assertion, Backfill};
 use lockstep_core::{Fence, Version};
-use lockstep_database::{Error, Job, Patience, Progress};
+use lockstep_database::{Error, Job, Patience};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -78,12 +78,10 @@ pub(crate) async fn resumes_at_its_cursor_and_touches_each_row_once(stand: Stand
 pub(crate) async fn rows_beyond_the_end_that_arrive_meanwhile_are_not_gone_through(stand: Stand) {
     const ROWS: u32 = 1_000;
     let plain = stand.users(ROWS).await;
-    let job = forward(1, Action::Backfill(touch(100)));
+    let job = forward(1, Action::Backfill(touch(5)));
     let database = stand.claimed().await;
     let mut running = Running::start(&database, &job);
-    running.progress.wait_for(|progress| progress.batches >= 2).await.unwrap();
-    running.hold.send_replace(true);
-    running.progress.wait_for(Progress::is_held).await.unwrap();
+    running.hold_once(|progress| progress.batches >= 2).await;
     let insert = format!("INSERT INTO users (id, name) SELECT id + {ROWS}, name FROM users");
     plain.batch(&insert).await.unwrap();
     // Nor does an agent that starts anew take a new end.
@@ -242,10 +240,8 @@ pub(crate) async fn a_batch_that_cannot_have_the_ledger_leaves_no_rows(stand: St
     const ROWS: u32 = 5_000;
     let plain = stand.users(ROWS).await;
     let database = stand.claimed().await;
-    let mut running = Running::start(&database, &forward(1, Action::Backfill(touch(20))));
-    running.progress.wait_for(|progress| progress.batches >= 2).await.unwrap();
-    running.hold.send_replace(true);
-    running.progress.wait_for(Progress::is_held).await.unwrap();
+    let mut running = Running::start(&database, &forward(1, Action::Backfill(touch(10))));
+    running.hold_once(|progress| progress.batches >= 2).await;
     let holder = stand.plain().await;
     holder.batch(&format!("BEGIN; SELECT fence FROM {} FOR UPDATE", stand.meta)).await.unwrap();
     let before = running.progress.borrow().lock_timeouts;
@@ -262,10 +258,8 @@ pub(crate) async fn several_sessions_are_held_together(stand: Stand) {
     const ROWS: u32 = 5_000;
     let plain = stand.users(ROWS).await;
     let database = stand.claimed().await;
-    let mut running = Running::start_with(&database, &forward(1, Action::Backfill(touch(20))), 3);
-    running.progress.wait_for(|progress| progress.helpers == 2 && progress.batches >= 5).await.unwrap();
-    running.hold.send_replace(true);
-    running.progress.wait_for(Progress::is_held).await.unwrap();
+    let mut running = Running::start_with(&database, &forward(1, Action::Backfill(touch(5))), 3);
+    running.hold_once(|progress| progress.helpers == 2 && progress.batches >= 5).await;
     let reached = database.ledger().await.unwrap().claimed.unwrap().rows_done;
     assert!(reached < u64::from(ROWS));
     plain.batch("ALTER TABLE users ADD COLUMN other integer").await.unwrap();
@@ -327,7 +321,7 @@ pub(crate) async fn what_is_done_stays_done_when_its_table_has_gone(stand: Stand
 
 pub(crate) async fn stops_when_a_newer_fence_has_written(stand: Stand) {
     let plain = stand.users(3_000).await;
-    let job = forward(1, Action::Backfill(touch(100)));
+    let job = forward(1, Action::Backfill(touch(10)));
     let database = interrupt(&stand, &job).await;
     let before = one_integer(&plain, "SELECT sum(touched) FROM users").await;
     plain.execute(&format!("UPDATE {} SET fence = 11", stand.meta), &[]).await.unwrap();
@@ -353,7 +347,7 @@ pub(crate) async fn refuses_keys_that_are_none(stand: Stand) {
 
 pub(crate) async fn an_unfinished_backfill_is_reverted(stand: Stand) {
     let _plain = stand.users(3_000).await;
-    let job = forward(1, Action::Backfill(touch(100)));
+    let job = forward(1, Action::Backfill(touch(10)));
     let database = interrupt(&stand, &job).await;
     execute(&database, &revert(1, Action::Nothing)).await.unwrap();
     let ledger = database.ledger().await.unwrap();

@@ -1,24 +1,30 @@
 //! What a server tells of its sessions.
 
 use super::backfill::touch;
-use super::{Running, Stand, forward};
+use super::{Running, Stand, forward, patience};
 use lockstep_core::step::Action;
-use lockstep_database::{Database, Health, Progress};
+use lockstep_database::{Database, Error, Health, Job, Patience};
 use std::sync::Arc;
+use std::time::Duration;
 
 #[allow(dead_code, reason = "an engine without a server tells nothing")]
 pub(crate) async fn sessions_at_work_are_told_and_the_agents_own_are_not(stand: Stand) {
     let plain = stand.users(5_000).await;
+    let holder = stand.plain().await;
+    // A row for each session: they go on trying for as long as it takes.
+    holder.batch("BEGIN; UPDATE users SET name = 'held' WHERE id IN (10, 4000)").await.unwrap();
     let database = stand.claimed().await;
-    // What ran before is forgotten after a while, whatever the agent itself does.
-    let mut running = Running::start_with(&database, &forward(1, Action::Backfill(touch(5))), 2);
+    let patience = Patience { deadline: Duration::from_secs(120), ..patience() };
+    let job = Job { patience, ..forward(1, Action::Backfill(touch(50))) };
+    let mut running = Running::start_with(&database, &job, 2);
     running.progress.wait_for(|progress| progress.helpers == 1).await.unwrap();
+    // What ran before is forgotten after a while, whatever the agent itself does.
     health(&database, |health| health.sessions_lately == Some(0) && health.sessions_running == Some(0)).await;
     plain.batch("SELECT 1").await.unwrap();
     health(&database, |health| health.sessions_lately == Some(1)).await;
-    running.hold.send_replace(true);
-    running.progress.wait_for(Progress::is_held).await.unwrap();
-    running.result.abort();
+    running.cancel.cancel();
+    let error = running.result.await.unwrap().unwrap_err();
+    assert!(matches!(error, Error::Cancelled { .. }), "it has ended: {error}");
 }
 
 /// Waits until it is as wanted.
@@ -29,5 +35,5 @@ pub(crate) async fn health(database: &Arc<dyn Database>, wanted: impl Fn(&Health
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(std::time::Duration::from_secs(60), seen).await.expect("it is told");
+    tokio::time::timeout(Duration::from_secs(60), seen).await.expect("it is told");
 }

@@ -14,10 +14,8 @@ pub(crate) async fn a_held_backfill_waits_between_batches_and_holds_nothing(stan
     let database = stand.claimed().await;
     // Being held is not waiting for a lock.
     let patience = Patience { deadline: Duration::ZERO, ..Patience::default() };
-    let mut running = Running::start(&database, &Job { patience, ..forward(1, Action::Backfill(touch(100))) });
-    running.progress.wait_for(|progress| progress.batches >= 3).await.unwrap();
-    running.hold.send_replace(true);
-    running.progress.wait_for(Progress::is_held).await.unwrap();
+    let mut running = Running::start(&database, &Job { patience, ..forward(1, Action::Backfill(touch(10))) });
+    running.hold_once(|progress| progress.batches >= 3).await;
     let reached = database.ledger().await.unwrap().claimed.unwrap().rows_done;
     assert!(reached < u64::from(ROWS));
     // Whoever wants to can define something in between.

@@ -168,6 +168,14 @@ impl Running {
         let result = tokio::spawn(async move { database.execute(&job, &sender, &control).await });
         Self { progress, cancel, hold, result }
     }
+
+    /// Has the job wait once its work has come so far. It must have so much to do that it cannot be through before it is told to: the test
+    /// may be given a core late.
+    pub(crate) async fn hold_once(&mut self, has_come_so_far: impl FnMut(&Progress) -> bool) {
+        self.progress.wait_for(has_come_so_far).await.expect("it is at work");
+        self.hold.send_replace(true);
+        self.progress.wait_for(Progress::is_held).await.expect("it is at work");
+    }
 }
 
 /// One test a case.

@@ -5,7 +5,6 @@ use crate::conformance::{Running, Stand, forward, one_integer};
 use crate::stand;
 use lockstep_core::step::{Action, Backfill};
 use lockstep_core::{Engine, Version};
-use lockstep_database::Progress;
 use lockstep_database::local_postgres::{LocalPostgres, Settings};
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -22,14 +21,12 @@ async fn a_table_without_a_key_is_gone_through_until_no_row_needs_it() {
         key: vec!["ctid".to_owned()],
         set: "seen = 1".to_owned(),
         only_where: Some("seen IS NULL".to_owned()),
-        batch_rows_max: 500,
+        batch_rows_max: 50,
     };
     let job = forward(1, Action::Backfill(fill.clone()));
     let database = stand.claimed().await;
     let mut running = Running::start(&database, &job);
-    running.progress.wait_for(|progress| progress.rows_done > 5_000).await.unwrap();
-    running.hold.send_replace(true);
-    running.progress.wait_for(Progress::is_held).await.unwrap();
+    running.hold_once(|progress| progress.rows_done > 5_000).await;
     // The pages that are behind it have room again.
     plain.batch("VACUUM notes").await.unwrap();
     plain.batch("UPDATE notes SET text = text || '!' WHERE seen IS NULL").await.unwrap();
@@ -63,13 +60,11 @@ async fn a_crash_of_the_server_takes_a_batch_back_together_with_its_cursor() {
     server.create_database("shop").await.unwrap();
     let stand = Stand { engine: Engine::Postgres, dsn: server.dsn("shop"), ..stand().await };
     stand.users(5_000).await;
-    let job = forward(1, Action::Backfill(touch(50)));
+    let job = forward(1, Action::Backfill(touch(10)));
 
     let database = stand.claimed().await;
     let mut running = Running::start(&database, &job);
-    running.progress.wait_for(|progress| progress.batches >= 10).await.unwrap();
-    running.hold.send_replace(true);
-    running.progress.wait_for(Progress::is_held).await.unwrap();
+    running.hold_once(|progress| progress.batches >= 10).await;
     let seen = running.progress.borrow().rows_done;
     server.crash();
     running.result.abort();
