@@ -1,22 +1,18 @@
 //! What a server tells of its sessions.
 
 use super::backfill::touch;
-use super::{Running, Stand, forward, patience};
+use super::{Running, Stand, forward};
 use lockstep_core::step::Action;
-use lockstep_database::{Database, Error, Health, Job, Patience};
+use lockstep_database::{Database, Error, Health};
 use std::sync::Arc;
 use std::time::Duration;
 
 #[allow(dead_code, reason = "an engine without a server tells nothing")]
 pub(crate) async fn sessions_at_work_are_told_and_the_agents_own_are_not(stand: Stand) {
-    let plain = stand.users(5_000).await;
-    let holder = stand.plain().await;
-    // A row for each session: they go on trying for as long as it takes.
-    holder.batch("BEGIN; UPDATE users SET name = 'held' WHERE id IN (10, 4000)").await.unwrap();
+    let plain = stand.users(20_000).await;
     let database = stand.claimed().await;
-    let patience = Patience { deadline: Duration::from_secs(120), ..patience() };
-    let job = Job { patience, ..forward(1, Action::Backfill(touch(50))) };
-    let mut running = Running::start_with(&database, &job, 2);
+    // So much to do that it is at work for as long as it is looked at.
+    let mut running = Running::start_with(&database, &forward(1, Action::Backfill(touch(1))), 2);
     running.progress.wait_for(|progress| progress.helpers == 1).await.unwrap();
     // What ran before is forgotten after a while, whatever the agent itself does.
     health(&database, |health| health.sessions_lately == Some(0) && health.sessions_running == Some(0)).await;
