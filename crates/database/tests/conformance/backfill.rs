@@ -166,7 +166,7 @@ pub(crate) async fn a_slow_ledger_makes_no_small_batches(stand: Stand, slow_ledg
     plain.batch(slow_ledger).await.unwrap();
     // Nor does the short target count where it is shorter than that.
     let batch_target_crowded = Duration::from_nanos(1);
-    let patience = Patience { batch_target: Duration::from_millis(150), batch_target_crowded, ..patience() };
+    let patience = Patience { batch_target: Duration::from_millis(400), batch_target_crowded, ..patience() };
     let job = Job { patience, ..forward(1, Action::Backfill(touch(1_000))) };
     let mut running = Running::start(&database, &job);
     // 500 rows a batch is where it begins.
