@@ -84,6 +84,12 @@ async fn replica_far_behind(cluster: &mut Cluster) {
             status.members.iter().any(|member| member.replication_lag_ms > Some(6_000))
         })
         .await;
+    wait::until("its server, which measures from what it has sent, says so, too", async || {
+        let lag = "SELECT (extract(epoch FROM max(replay_lag)) * 1000)::bigint FROM pg_stat_replication";
+        let rows = shard.query(lag, &[]).await.map_err(|error| error.to_string())?;
+        if rows[0][0].as_integer() > Some(6_000) { Ok(()) } else { Err(format!("{rows:?}")) }
+    })
+    .await;
     apply(cluster, "0004_phone_too", "ALTER TABLE users ADD COLUMN phone_too text;").await;
     // One server holds all shards: each sees that a standby of it is behind.
     let lag = "replication_lag of standby walreceiver is ";
