@@ -51,7 +51,7 @@ fn whole_change() -> Vec<Step> {
     ]
 }
 
-fn all_settled(state: &State, name: &str) -> bool {
+pub(crate) fn all_settled(state: &State, name: &str) -> bool {
     let change = state.change_named(name).expect("the change was submitted");
     change.steps.iter().all(|record| matches!(record.status, StepStatus::Settled { .. }))
 }
